@@ -1,0 +1,1 @@
+"""Workflow templates compiled to Dagster jobs."""

@@ -1,0 +1,1 @@
+"""The firm's agents: cards, registry, gateway and providers."""

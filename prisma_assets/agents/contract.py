@@ -1,0 +1,106 @@
+"""What passes between a workflow step, the gateway and a provider. Providers and the gateway live beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from pydantic import Field
+
+from prisma_assets.domain.audit.workpaper import Frozen, Workpaper
+
+
+class AgentCard(Frozen):
+    """What the firm knows of one agent (domain facts §3.2-3.3)."""
+
+    id: str = Field(pattern=r"^[a-z]+(-[a-z]+)+-\d{3}$")
+    name: str
+    domain: str
+    does: str
+    autonomy: str = Field(pattern="^L[0-3]$")
+    risk: str = Field(pattern="^(low|medium|high|critical)$")
+    tier: int = Field(ge=1, le=4)
+    tools: tuple[str, ...]
+    standards: tuple[str, ...]
+    version: str
+    provider: str = "embedded"
+    max_concurrency: int = Field(default=4, ge=1)
+    """Calls of this agent under way at once, over all its instances."""
+    instances: int = Field(default=1, ge=1)
+    """Pooled instances the gateway keeps; a call goes to the least loaded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentTask:
+    """One piece of work for one agent."""
+
+    call_id: str
+    """Idempotency key: the same id is never paid twice."""
+    agent_id: str
+    task: str
+    """Name of the procedure, e.g. `independence_check`."""
+    step_id: str
+    execution_id: str | None = None
+    step_execution_id: str | None = None
+    engagement_folder: str | None = None
+    """Folder of the books; None for tasks without books."""
+    books_sha256: str | None = None
+    """Books the execution started on; a provider refuses other books."""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    """The execution's inputs."""
+    steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Outputs of the earlier steps, by step id."""
+    standards: tuple[str, ...] = ()
+    """Standards the template names for the step, for the workpaper's references."""
+    title: str = ""
+    objective: str = ""
+    as_of: datetime | None = None
+    """The moment the step counts as done; providers read no clock."""
+    client_id: str | None = None
+    engagement_id: str | None = None
+    timeout_seconds: float = 300.0
+    max_retries: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What a call consumed."""
+
+    provider: str
+    model: str | None = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    cost_usd: Decimal | None = Decimal(0)
+    """None: no price is known, which is not the same as free."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentResult:
+    """What an agent hands back."""
+
+    outputs: Mapping[str, Any]
+    workpaper: Workpaper | None = None
+    usage: Usage
+    duration_ms: int = 0
+    attempts: int = 1
+    agent_version: str = ""
+
+
+class AgentProvider(Protocol):
+    """Does the work of an agent: the embedded procedures, or a language model.
+
+    Raises `RetryableError` for what may succeed on retry and `PermanentError` or `InputError` for what cannot.
+    """
+
+    name: str
+
+    async def start(self, card: AgentCard) -> Any:
+        """Make one reusable instance for the agent (a client, a session, warm data)."""
+
+    async def call(self, instance: Any, card: AgentCard, task: AgentTask) -> AgentResult:
+        """Do the task with that instance."""
+
+    async def stop(self, instance: Any) -> None:
+        """Release the instance."""

@@ -1,0 +1,1 @@
+"""Audit procedures and the workpapers they leave."""

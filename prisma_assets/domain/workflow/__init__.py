@@ -1,0 +1,1 @@
+"""Workflow templates and the state machine of an execution."""

@@ -1,0 +1,1 @@
+"""Engagement folders: a client's books read into the audit data standard's tables."""

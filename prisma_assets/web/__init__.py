@@ -1,0 +1,1 @@
+"""One ASGI application: our pages first, the Dagster UI mounted behind."""

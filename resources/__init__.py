@@ -1,0 +1,1 @@
+"""Typed Dagster configuration that builds the plain objects of the product."""

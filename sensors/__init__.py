@@ -1,0 +1,1 @@
+"""Sensors and schedules: they watch and ask, they never write business state."""
