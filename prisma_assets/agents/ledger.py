@@ -1,0 +1,58 @@
+"""Where the gateway looks up and writes down every agent call. The PostgreSQL implementation lives in the store."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from prisma_assets.agents.contract import AgentResult
+
+CallOutcome = Literal["ok", "error", "timeout"]
+"""How one attempt ended. A cancelled attempt is an `error`: what it consumed is owed all the same."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedCall:
+    """One attempt of one agent call, as a row of `agent_cost_tracking`. The ledger stamps the moment."""
+
+    call_id: str
+    """The task's idempotency key."""
+    attempt: int
+    """Number of the attempt within one `gateway.call`, from 1. Starts again at 1 when a later run repeats the call."""
+    outcome: CallOutcome
+    agent_id: str
+    agent_version: str
+    task: str
+    """Name of the procedure, e.g. `independence_check`."""
+    step_id: str
+    execution_id: str | None
+    step_execution_id: str | None
+    client_id: str | None
+    engagement_id: str | None
+    provider: str
+    duration_ms: int
+    """Of this attempt alone: no waiting for a free place, no pauses between attempts."""
+    model: str | None = None
+    tokens_in: int | None = None
+    """Tokens of the attempt. None: the attempt broke off and nobody knows what it consumed."""
+    tokens_out: int | None = None
+    tokens_cached: int | None = None
+    cost_usd: Decimal | None = None
+    """Price in US dollars. None: unknown, which is not free."""
+    error: str = ""
+    """Why the attempt failed, as `ErrorType: message`; empty when it succeeded."""
+    result: AgentResult | None = None
+    """What the call answered; present exactly when the outcome is `ok`."""
+
+
+class CallLedger(Protocol):
+    """Append-only record of agent calls; what makes a call idempotent across runs and processes."""
+
+    async def record(self, call: RecordedCall) -> None:
+        """Write one attempt in one transaction: cost and, when it succeeded, its result.
+
+        There is at most one `ok` row for a call id: a second one is ignored. Failed attempts are always appended,
+        since each may have cost money and their numbers repeat from run to run.
+        """
+
+    async def recorded(self, call_id: str) -> AgentResult | None:
+        """Give the result of the call if it has already succeeded, exactly as `record` received it."""
