@@ -1,0 +1,91 @@
+"""The state machine of an execution: what each step's record means, and what the execution as a whole is.
+
+Pure: records in, decisions out. Writing records is `store.workflow`; running steps is `engine`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from prisma_assets.domain.workflow.template import Step, Template
+
+StepStatus = Literal[
+    "RUNNING", "WAITING_APPROVAL", "COMPLETED", "SKIPPED", "FAILED", "CANCELLED", "TIMED_OUT"
+]
+ExecutionStatus = Literal[
+    "PENDING", "RUNNING", "WAITING_APPROVAL", "COMPLETED", "FAILED", "CANCELLED", "DECLINED"
+]
+
+DONE: frozenset[StepStatus] = frozenset({"COMPLETED", "SKIPPED"})
+"""A step in one of these is never done again in its iteration."""
+ENDED: frozenset[ExecutionStatus] = frozenset({"COMPLETED", "FAILED", "CANCELLED", "DECLINED"})
+RESUMABLE: frozenset[ExecutionStatus] = frozenset(
+    {"PENDING", "RUNNING", "WAITING_APPROVAL", "FAILED", "CANCELLED"}
+)
+"""What may be continued: COMPLETED has nothing left, DECLINED is a decision of the firm."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRecord:
+    """Latest iteration of one step as the store holds it."""
+
+    step_id: str
+    iteration: int = 1
+    status: StepStatus
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    output_sha256: str | None = None
+    error: Mapping[str, Any] | None = None
+
+
+def condition_context(
+    inputs: Mapping[str, Any],
+    records: Mapping[str, StepRecord],
+    output: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What a condition may read: inputs, outputs and status of the steps that are done, and this step's output."""
+    done = {i: r for i, r in records.items() if r.status in DONE}
+    context: dict[str, Any] = {
+        "inputs": dict(inputs),
+        "steps": {i: dict(r.outputs) for i, r in done.items()},
+        "status": {i: r.status for i, r in done.items()},
+    }
+    if output is not None:
+        context["output"] = dict(output)
+    return context
+
+
+def required_roles(step: Step, context: Mapping[str, Any]) -> tuple[str, ...]:
+    """Roles that must sign this step's result; empty when no sign-off is needed.
+
+    Args:
+        step: The step, after its work is done.
+        context: As from `condition_context` with `output`.
+    """
+    gate = step.sign_off
+    if gate is None or (gate.when is not None and not gate.when.holds(context)):
+        return ()
+    return tuple(r.role for r in gate.roles if r.when is None or r.when.holds(context))
+
+
+def execution_status(template: Template, records: Mapping[str, StepRecord]) -> ExecutionStatus:
+    """Status of an execution in which nothing is being worked on right now.
+
+    DECLINED and CANCELLED are decisions recorded on the execution itself and never derived here.
+    """
+    statuses = {s.id: records[s.id].status if s.id in records else None for s in template.steps}
+    if all(s in DONE for s in statuses.values()):
+        return "COMPLETED"
+    if any(s in ("FAILED", "TIMED_OUT") for s in statuses.values()):
+        return "FAILED"
+    if any(s == "CANCELLED" for s in statuses.values()):
+        return "CANCELLED"
+    if any(s == "WAITING_APPROVAL" for s in statuses.values()):
+        return "WAITING_APPROVAL"
+    return "RUNNING"
+
+
+def waiting_for(template: Template, records: Mapping[str, StepRecord]) -> Sequence[Step]:
+    """Steps whose sign-off the execution waits for, in template order."""
+    return [
+        s for s in template.steps if s.id in records and records[s.id].status == "WAITING_APPROVAL"
+    ]

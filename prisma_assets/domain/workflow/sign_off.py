@@ -1,0 +1,130 @@
+"""When a sign-off is given: who may sign, what the decisions given so far add up to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Decision = Literal["approve", "reject", "changes"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenDecision:
+    """One person's decision on one step."""
+
+    user: str
+    roles: frozenset[str]
+    """Roles the person holds on the engagement."""
+    decision: Decision
+    comment: str = ""
+    role: str | None = None
+    """Role the person signs in; None: whichever open role fits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approved:
+    """Every required role has signed."""
+
+    by: tuple[tuple[str, str], ...]
+    """(role, user) pairs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """Signatures are missing."""
+
+    roles: tuple[str, ...]
+    """Roles that may sign now."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejected:
+    """Somebody who may sign said no."""
+
+    user: str
+    comment: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangesRequested:
+    """Somebody who may sign sends the work back."""
+
+    user: str
+    comment: str
+
+
+SignOffState = Approved | Waiting | Rejected | ChangesRequested
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """The decision does not count, and why."""
+
+    reason: str
+
+
+def add_up(
+    required: Sequence[str],
+    decisions: Sequence[GivenDecision],
+    *,
+    in_turn: bool,
+    preparer: str = "",
+) -> SignOffState:
+    """Say what the decisions given so far mean for a sign-off.
+
+    Args:
+        required: Roles asked, one signature each; the same role twice needs two people.
+        decisions: In the order they were given; those of people who may not sign are passed over.
+        in_turn: True when roles sign in the order listed.
+        preparer: User who prepared the work and so cannot approve it (four-eyes principle).
+
+    Returns:
+        The state; a rejection or a request for changes by anybody who may sign ends it.
+    """
+    open_roles = list(required)
+    signed: list[tuple[str, str]] = []
+    for given in decisions:
+        role = role_to_sign(
+            open_roles, given, in_turn=in_turn, preparer=preparer, signed=[u for _, u in signed]
+        )
+        if isinstance(role, Refused):
+            continue
+        if given.decision == "reject":
+            return Rejected(user=given.user, comment=given.comment)
+        if given.decision == "changes":
+            return ChangesRequested(user=given.user, comment=given.comment)
+        open_roles.remove(role)
+        signed.append((role, given.user))
+        if not open_roles:
+            break
+    if open_roles:
+        return Waiting(roles=tuple(open_roles[:1] if in_turn else open_roles))
+    return Approved(by=tuple(signed))
+
+
+def role_to_sign(
+    open_roles: Sequence[str],
+    given: GivenDecision,
+    *,
+    in_turn: bool,
+    preparer: str,
+    signed: Sequence[str],
+) -> str | Refused:
+    """The role this decision would fill, or why it does not count."""
+    if not given.roles:
+        return Refused(reason=f"{given.user} is not on the engagement's team")
+    if given.user == preparer:
+        return Refused(reason=f"{given.user} prepared this file; somebody else must sign")
+    if given.user in signed:
+        return Refused(
+            reason=f"{given.user} has signed already; each signature needs its own person"
+        )
+    if given.role is not None and given.role not in given.roles:
+        return Refused(reason=f"{given.user} does not hold the role {given.role}")
+    offered = [given.role] if given.role is not None else sorted(given.roles)
+    for role in open_roles[:1] if in_turn else open_roles:
+        if role in offered:
+            return role
+    wanted = open_roles[0] if in_turn else " or ".join(dict.fromkeys(open_roles))
+    return Refused(
+        reason=f"the sign-off now needs {wanted}; {given.user} is {', '.join(sorted(given.roles))}"
+    )

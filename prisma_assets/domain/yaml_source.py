@@ -1,0 +1,135 @@
+"""YAML text to a validated model; every mistake is answered with file, line, column and the mend.
+
+Reading files does not belong here; callers hand in the text.
+"""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from io import StringIO
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from prisma_assets.domain.errors import InputError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse_model(text: str, model: type[Model], *, file: str) -> Model:
+    """Parse YAML and validate it as `model`.
+
+    Args:
+        text: The file's content.
+        model: What it must be.
+        file: Name to show in errors.
+
+    Raises:
+        InputError: One line per mistake, each `file:line:column: what is wrong and what to do`.
+    """
+    data = parse_yaml(text, file=file)
+    return validate(data, model, file=file)
+
+
+def parse_yaml(text: str, *, file: str) -> Any:
+    """Parse YAML, keeping line and column of every key.
+
+    Raises:
+        InputError: Not YAML, a key given twice, or no mapping at the top.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        data = YAML(typ="rt").load(StringIO(text))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file
+        raise InputError(f"{place}: not valid YAML: {_one_line(error.problem)}") from error
+    except YAMLError as error:
+        raise InputError(f"{file}: not valid YAML: {_one_line(error)}") from error
+    if not isinstance(data, Mapping):
+        raise InputError(f"{file}:1:1: expected `key: value` lines, found {_kind(data)}")
+    return data
+
+
+def validate(data: Any, model: type[Model], *, file: str) -> Model:
+    """Validate parsed YAML as `model`; see `parse_model`."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        lines = [_describe(e, data, model, file) for e in error.errors(include_url=False)]
+        raise InputError("\n".join(dict.fromkeys(lines))) from error
+
+
+def position(data: Any, path: Iterable[str | int]) -> tuple[int, int] | None:
+    """Line and column (1-based) of the deepest part of `path` that stands in the parsed YAML."""
+    found: tuple[int, int] | None = (1, 1)
+    node = data
+    for part in path:
+        place = _child_position(node, part)
+        if place is None:
+            break
+        found = place
+        node = node[part]
+    return found
+
+
+def _child_position(node: Any, part: str | int) -> tuple[int, int] | None:
+    marks = getattr(getattr(node, "lc", None), "data", None)
+    if not marks or part not in marks:
+        return None
+    line, column = marks[part][:2]
+    return line + 1, column + 1
+
+
+def _describe(error: ErrorDetails, data: Any, model: type[BaseModel], file: str) -> str:
+    path = [
+        p
+        for p in error["loc"]
+        if not (isinstance(p, str) and p.startswith(("function-", "tagged-")))
+    ]
+    place = position(data, path)
+    where = f"{file}:{place[0]}:{place[1]}" if place else file
+    name = ".".join(str(p) for p in path)
+    return f"{where}: {_sentence(error, name, path, model)}"
+
+
+def _sentence(error: ErrorDetails, name: str, path: list[str | int], model: type[BaseModel]) -> str:
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        known = _fields_at(model, path[:-1])
+        close = get_close_matches(str(path[-1]), known, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"known keys: {', '.join(sorted(known))}"
+        return f"unknown key '{name}'; {hint}"
+    if kind == "missing":
+        return f"'{name}' is missing; add it"
+    message = _one_line(error["msg"]).removeprefix("Value error, ")
+    return f"{name}: {message}" if name else message
+
+
+def _fields_at(model: type[BaseModel], path: list[str | int]) -> list[str]:
+    """Field names of the model that stands at the end of `path`."""
+    current = model
+    for part in path:
+        if isinstance(part, str) and part in current.model_fields:
+            current = _inner_model(current.model_fields[part].annotation) or current
+    return list(current.model_fields)
+
+
+def _inner_model(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _inner_model(argument)
+        if found is not None:
+            return found
+    return None
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())
+
+
+def _kind(data: object) -> str:
+    return "nothing" if data is None else f"a {type(data).__name__}"
