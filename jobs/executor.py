@@ -1,0 +1,104 @@
+"""The executor of every workflow job: all steps of a run as tasks of one process, cancellable and with working pools.
+
+Subclasses dagster-async-executor 0.0.4, which as published ignores cancellation and hangs on op pools; contract tests stand in
+tests/orchestration/test_executor.py.
+"""
+
+import queue
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+from anyio.from_thread import start_blocking_portal
+from dagster._core.errors import raise_execution_interrupts
+from dagster._core.events import DagsterEvent
+from dagster._core.execution.context.system import PlanExecutionContext
+from dagster._core.execution.plan.active import ActiveExecution
+from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
+from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.retries import RetryMode
+from dagster_async_executor.executor import AsyncExecutor
+
+_POLL_SECONDS = 0.05
+"""Longest time between looks at pool claims and delayed retries; upstream waits for ever when a claim is due at once."""
+
+_INTERRUPT_POLL_SECONDS = 0.25
+"""How soon a cancel is seen while no step has news; the product promises 2 s."""
+
+_END = object()
+
+
+class _Failed:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class StepTaskExecutor(AsyncExecutor):  # type: ignore[misc]  # upstream ships no types
+    """Runs steps as tasks; cancelling the run cancels the tasks."""
+
+    def _execution_iterator_wrapper(
+        self, job_context: PlanExecutionContext, execution_plan: ExecutionPlan
+    ) -> Iterator[DagsterEvent]:
+        events: queue.Queue[object] = queue.Queue()
+        with (
+            InstanceConcurrencyContext(
+                job_context.instance, job_context.dagster_run
+            ) as concurrency,
+            execution_plan.start(
+                retry_mode=self.retries,
+                max_concurrent=self._max_concurrent,
+                tag_concurrency_limits=self._tag_concurrency_limits,
+                instance_concurrency_context=concurrency,
+                step_dependency_config=self.step_dependency_config,
+            ) as active,
+            start_blocking_portal() as portal,
+        ):
+            _bound_waiting(active)
+
+            async def produce() -> None:
+                try:
+                    async for event in self._async_execution_iterator(job_context, active):
+                        events.put(event)
+                except BaseException as error:
+                    events.put(_Failed(error))
+                    raise
+                finally:
+                    events.put(_END)
+
+            task = portal.start_task_soon(produce)
+            try:
+                yield from _received(events)
+            except BaseException:
+                task.cancel()
+                raise
+
+
+def _received(events: "queue.Queue[object]") -> Iterator[DagsterEvent]:
+    while True:
+        with raise_execution_interrupts():
+            try:
+                item = events.get(timeout=_INTERRUPT_POLL_SECONDS)
+            except queue.Empty:
+                continue
+        if item is _END:
+            return
+        if isinstance(item, _Failed):
+            raise item.error
+        if isinstance(item, DagsterEvent):
+            yield item
+
+
+def _bound_waiting(active: ActiveExecution) -> None:
+    upstream: Callable[[], float] = active.sleep_interval
+    active.sleep_interval = lambda: max(upstream(), _POLL_SECONDS)  # type: ignore[method-assign]
+
+
+@dg.executor(
+    name="step_tasks",
+    config_schema={"max_concurrent": dg.Field(dg.Noneable(int), default_value=None)},
+)
+def step_tasks(init_context: dg.InitExecutorContext) -> StepTaskExecutor:
+    """All steps of a run in one process, as many at a time as `max_concurrent` (default: no limit)."""
+    return StepTaskExecutor(
+        retries=RetryMode.DISABLED,  # The agent gateway owns the one retry policy.
+        max_concurrent=init_context.executor_config["max_concurrent"],
+    )
