@@ -1,0 +1,177 @@
+"""Asynchronous access to PostgreSQL: a pool, transactions and named queries. What the queries mean does not belong here."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Self
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import JsonbDumper
+from psycopg_pool import AsyncConnectionPool
+
+from prisma_assets.domain.errors import InputError, PrismaError, RetryableError
+from prisma_assets.store.named_query import named_query
+
+CONNECT_SECONDS = 10
+"""Long enough for a server that recovers from a crash, short enough for a person who waits."""
+DEFAULT_MAX_SIZE = 8
+"""Connections of one process. The embedded server takes 200; a stack of ten processes stays well below."""
+
+Connection = psycopg.AsyncConnection[DictRow]
+Params = Mapping[str, Any]
+
+
+class DatabaseUnavailableError(RetryableError):
+    """The database cannot be reached or cannot work now; start it, or correct DATABASE_URL."""
+
+
+class NotMigratedError(PrismaError):
+    """The database lacks a table or column of this version; run `prisma-assets migrate`."""
+
+
+def address(url: str) -> str:
+    """Name the server and database of a URL for people, as `host:port/database`, without user or password.
+
+    Raises:
+        InputError: the URL cannot be read.
+    """
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        # The driver's own text may repeat the URL, and with it the password.
+        raise InputError(
+            "DATABASE_URL cannot be read as a PostgreSQL address; write it as "
+            "postgresql://user:password@host:5432/database, with %40 for an @ in the password."
+        ) from None
+    database = parts.get("dbname") or parts.get("user") or ""
+    return f"{parts.get('host') or 'localhost'}:{parts.get('port') or 5432}/{database}"
+
+
+@contextmanager
+def plain_errors(url: str) -> Iterator[None]:
+    """Turn what the driver says about a server that is down or not migrated into one sentence.
+
+    Broken rules (a duplicate key, a failed check) pass unchanged: they are the caller's to judge.
+    """
+    try:
+        yield
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+        raise NotMigratedError(
+            f"The database {address(url)} is not on this version ({_first_line(error)}); run `prisma-assets migrate`."
+        ) from error
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailableError(
+            f"The database {address(url)} cannot be used now ({_first_line(error)}); "
+            "check that it runs and that DATABASE_URL is right, then try again."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    # A connection error lists every address tried, one a line; the last line holds the reason.
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if isinstance(error, psycopg.Error) and error.diag.message_primary:
+        return error.diag.message_primary
+    return lines[-1].rpartition(" failed: ")[2] if lines else type(error).__name__
+
+
+class Transaction:
+    """Named queries on one connection, inside one transaction or, alone, each in its own."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def fetch(self, name: str, params: Params | None = None) -> list[dict[str, Any]]:
+        """Rows of the named query; a `dict` parameter is sent as jsonb."""
+        cursor = await self._connection.execute(named_query(name), params)
+        return await cursor.fetchall()
+
+    async def execute(self, name: str, params: Params | None = None) -> int:
+        """Run the named query and count the rows it touched."""
+        cursor = await self._connection.execute(named_query(name), params)
+        return cursor.rowcount
+
+
+class Database:
+    """A pool of connections to one database, opened by its first use and bound to that event loop."""
+
+    def __init__(self, url: str, *, max_size: int = DEFAULT_MAX_SIZE) -> None:
+        self.url = url
+        self._max_size = max_size
+        self._pool: AsyncConnectionPool[Connection] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._opening: asyncio.Lock | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Commit everything done inside at its end, or nothing when it raises."""
+        async with self._connection() as connection, connection.transaction():
+            yield Transaction(connection)
+
+    async def fetch(self, name: str, params: Params | None = None) -> list[dict[str, Any]]:
+        """Rows of the named query, in a transaction of its own; a `dict` parameter is sent as jsonb."""
+        async with self._connection() as connection:
+            return await Transaction(connection).fetch(name, params)
+
+    async def execute(self, name: str, params: Params | None = None) -> int:
+        """Run the named query in a transaction of its own and count the rows it touched."""
+        async with self._connection() as connection:
+            return await Transaction(connection).execute(name, params)
+
+    async def close(self) -> None:
+        """Close every connection; the next use opens the pool again."""
+        pool, self._pool, self._opening = self._pool, None, None
+        if pool is not None and self._loop is asyncio.get_running_loop():
+            await pool.close()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        with plain_errors(self.url):
+            pool = await self._open_pool()
+            async with pool.connection() as connection:
+                yield connection
+
+    async def _open_pool(self) -> AsyncConnectionPool[Connection]:
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:  # a pool's tasks die with the loop they were started in
+            self._loop, self._pool, self._opening = loop, None, None
+        if self._pool is not None:
+            return self._pool
+        self._opening = self._opening or asyncio.Lock()
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await self._new_pool()
+            return self._pool
+
+    async def _new_pool(self) -> AsyncConnectionPool[Connection]:
+        address(self.url)  # an unreadable URL is reported before the driver repeats it
+        # The pool tries again in the background and hides why it failed; a plain connection says so at once.
+        await (
+            await psycopg.AsyncConnection.connect(self.url, connect_timeout=CONNECT_SECONDS)
+        ).close()
+        pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            self.url,
+            connection_class=psycopg.AsyncConnection[DictRow],
+            # Without a block, each query commits by itself: one round trip instead of three.
+            kwargs={"autocommit": True, "row_factory": dict_row},
+            min_size=0,
+            max_size=self._max_size,
+            timeout=CONNECT_SECONDS,
+            configure=_send_dict_as_jsonb,
+            # A connection that died with a restarted server is replaced instead of failing its next user.
+            check=AsyncConnectionPool.check_connection,
+            open=False,
+        )
+        await pool.open()
+        return pool
+
+
+async def _send_dict_as_jsonb(connection: Connection) -> None:
+    connection.adapters.register_dumper(dict, JsonbDumper)

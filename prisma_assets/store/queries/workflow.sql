@@ -1,0 +1,159 @@
+-- insert_execution --
+-- Creates an execution unless its idempotency key is known. Rows: the new id, none when it existed.
+insert into workflow_executions (
+    workflow_execution_id, template_name, template_version, template_sha256, client_id, engagement_id, period,
+    context, status, total_steps, idempotency_key, created_by)
+values (
+    %(workflow_execution_id)s, %(template_name)s, %(template_version)s, %(template_sha256)s, %(client_id)s,
+    %(engagement_id)s, %(period)s, %(context)s, 'PENDING', %(total_steps)s, %(idempotency_key)s, %(created_by)s)
+on conflict do nothing
+returning workflow_execution_id
+
+-- execution_by_key --
+-- The execution an idempotency key stands for.
+select workflow_execution_id from workflow_executions where idempotency_key = %(idempotency_key)s
+
+-- execution --
+-- One execution. Key: workflow_execution_id.
+select workflow_execution_id, template_name, template_version, template_sha256, dagster_job, dagster_run_id,
+       client_id, engagement_id, period, context, status, created_by, created_at, started_at, completed_at,
+       error, cost_usd
+from workflow_executions
+where workflow_execution_id = %(workflow_execution_id)s
+
+-- recent_executions --
+-- The newest executions, at most `limit`. Key: workflow_execution_id.
+select workflow_execution_id, template_name, template_version, template_sha256, dagster_job, dagster_run_id,
+       client_id, engagement_id, period, context, status, created_by, created_at, started_at, completed_at,
+       error, cost_usd
+from workflow_executions
+order by created_at desc
+limit %(limit)s
+
+-- waiting_executions --
+-- Executions that wait for a sign-off and have at least one decision, oldest first. Key: workflow_execution_id.
+select e.workflow_execution_id, e.template_name, e.dagster_run_id,
+       count(*) as decisions
+from workflow_executions e
+join step_sign_offs s using (workflow_execution_id)
+where e.status = 'WAITING_APPROVAL'
+group by e.workflow_execution_id
+order by min(s.decided_at)
+limit %(limit)s
+
+-- update_execution_started --
+-- A run took the execution up: remembers the run and clears an earlier failure.
+update workflow_executions
+set status = 'RUNNING', dagster_job = %(dagster_job)s, dagster_run_id = %(dagster_run_id)s, error = null,
+    completed_at = null, started_at = coalesce(started_at, now()), updated_at = now()
+where workflow_execution_id = %(workflow_execution_id)s
+
+-- lock_execution --
+-- Holds the execution's row until the transaction ends, so that two settlements do not cross.
+select status from workflow_executions where workflow_execution_id = %(workflow_execution_id)s for update
+
+-- update_execution_status --
+-- What became of the execution; counts and cost follow from its steps.
+update workflow_executions e
+set status = %(status)s, error = %(error)s,
+    completed_at = case when %(is_ended)s then now() end,
+    duration_ms = case when %(is_ended)s then (extract(epoch from now() - e.started_at) * 1000)::bigint end,
+    completed_steps = s.completed, skipped_steps = s.skipped, cost_usd = s.cost_usd, updated_at = now()
+from (
+    select count(*) filter (where status = 'COMPLETED') as completed,
+           count(*) filter (where status = 'SKIPPED') as skipped,
+           -- One unpriced step leaves the total unknown, which is not the same as free.
+           case when bool_and(cost_usd is not null or status = 'SKIPPED') then coalesce(sum(cost_usd), 0) end as cost_usd
+    from latest_step_executions
+    where workflow_execution_id = %(workflow_execution_id)s
+) s
+where e.workflow_execution_id = %(workflow_execution_id)s
+
+-- step_records --
+-- Latest iteration of every step begun. Key: step_id.
+select step_execution_id, step_id, step_name, iteration, attempt, status, agent_id, agent_version, output, output_hash,
+       workpaper, error, duration_ms, cost_usd, started_at, completed_at
+from latest_step_executions
+where workflow_execution_id = %(workflow_execution_id)s
+order by started_at, step_id
+
+-- upsert_step_started --
+-- A step begins, or begins again after a crash or failure; a completed one is never touched. Rows: none if completed.
+insert into workflow_step_executions as w (
+    workflow_execution_id, step_id, step_name, iteration, attempt, agent_id, depends_on, input_hash,
+    timeout_seconds, max_retries, status, started_at)
+values (
+    %(workflow_execution_id)s, %(step_id)s, %(step_name)s, %(iteration)s, 1, %(agent_id)s, %(depends_on)s,
+    %(input_hash)s, %(timeout_seconds)s, %(max_retries)s, 'RUNNING', clock_timestamp())
+on conflict (workflow_execution_id, step_id, iteration, map_key) do update
+set attempt = w.attempt + 1, status = 'RUNNING', input_hash = excluded.input_hash, error = null,
+    started_at = clock_timestamp(), completed_at = null
+where w.status not in ('COMPLETED', 'SKIPPED', 'WAITING_APPROVAL')
+returning step_execution_id
+
+-- update_step_finished --
+-- What the step produced, and whether a sign-off is still missing.
+update workflow_step_executions
+set status = %(status)s, output = %(output)s, output_hash = %(output_hash)s, workpaper = %(workpaper)s,
+    agent_version = %(agent_version)s, retry_count = %(retry_count)s, duration_ms = %(duration_ms)s,
+    tokens_in = %(tokens_in)s, tokens_out = %(tokens_out)s, cost_usd = %(cost_usd)s,
+    approval_kind = %(approval_kind)s, required_roles = %(required_roles)s,
+    completed_at = case when %(status)s = 'COMPLETED' then clock_timestamp() end
+where step_execution_id = %(step_execution_id)s
+
+-- update_step_ended --
+-- The step failed, timed out or was cancelled.
+update workflow_step_executions
+set status = %(status)s, error = %(error)s, completed_at = clock_timestamp()
+where step_execution_id = %(step_execution_id)s
+
+-- update_step_signed --
+-- The sign-off is complete.
+update workflow_step_executions
+set status = 'COMPLETED', completed_at = clock_timestamp()
+where step_execution_id = %(step_execution_id)s and status = 'WAITING_APPROVAL'
+
+-- insert_step_skipped --
+-- The step's condition is false: recorded as skipped, with the expression that decided it.
+insert into workflow_step_executions (
+    workflow_execution_id, step_id, step_name, iteration, attempt, agent_id, depends_on, condition_expr,
+    condition_result, status, started_at, completed_at)
+values (
+    %(workflow_execution_id)s, %(step_id)s, %(step_name)s, %(iteration)s, 1, %(agent_id)s, %(depends_on)s,
+    %(condition_expr)s, false, 'SKIPPED', clock_timestamp(), clock_timestamp())
+on conflict do nothing
+
+-- insert_step_iteration --
+-- Changes were requested: the steps open a new iteration in which they are done again.
+insert into workflow_step_executions (
+    workflow_execution_id, step_id, step_name, iteration, attempt, agent_id, depends_on, timeout_seconds, max_retries,
+    status)
+select workflow_execution_id, step_id, step_name, iteration + 1, 1, agent_id, depends_on, timeout_seconds, max_retries,
+       'PENDING'
+from latest_step_executions
+where workflow_execution_id = %(workflow_execution_id)s and step_id = %(step_id)s
+on conflict do nothing
+
+-- sign_offs --
+-- Decisions on one step of one iteration, and those given in advance, in the order given.
+select user_id, role, decision, comment, given_in_advance, decided_at
+from step_sign_offs
+where workflow_execution_id = %(workflow_execution_id)s and step_id = %(step_id)s
+  and ((given_in_advance and %(iteration)s = 1) or (iteration = %(iteration)s and shown_sha256 = %(shown_sha256)s))
+order by decided_at, sign_off_id
+
+-- all_sign_offs --
+-- Every decision on an execution, in the order given.
+select step_id, iteration, user_id, role, decision, comment, given_in_advance, decided_at
+from step_sign_offs
+where workflow_execution_id = %(workflow_execution_id)s
+order by decided_at, sign_off_id
+
+-- insert_sign_off --
+-- One person's decision on one step.
+insert into step_sign_offs (
+    workflow_execution_id, step_id, iteration, role, user_id, decision, comment, given_in_advance, shown_sha256,
+    decided_at)
+values (
+    %(workflow_execution_id)s, %(step_id)s, %(iteration)s, %(role)s, %(user_id)s, %(decision)s, %(comment)s,
+    %(given_in_advance)s, %(shown_sha256)s, clock_timestamp())
