@@ -5,6 +5,8 @@ The procedures themselves do not belong here: each stands in the module of its s
 
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from prisma_assets.domain.audit.books import Books
 from prisma_assets.domain.audit.workpaper import Evidence, Finding, Frozen, Procedure
 
@@ -22,7 +24,7 @@ class Outcome(Frozen):
     findings: tuple[Finding, ...] = ()
     """One per exception record, in a fixed order."""
     evidence: tuple[Evidence, ...] = ()
-    figures: dict[str, Any] = {}
+    figures: dict[str, Any] = Field(default_factory=dict)
     """JSON values only; money in `*_cents`. Empty when the procedure was not performed."""
 
     @property
