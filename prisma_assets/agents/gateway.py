@@ -1,0 +1,240 @@
+"""The one way to call an agent: pooled instances, limits, timeout, retries, and every attempt in the ledger.
+
+What an agent does belongs to its provider; what a step does with the answer belongs to the workflow.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+
+from prisma_assets.agents.contract import AgentCard, AgentProvider, AgentResult, AgentTask
+from prisma_assets.agents.ledger import CallLedger, CallOutcome, RecordedCall
+from prisma_assets.agents.pool import InstancePool, PooledInstance
+from prisma_assets.agents.registry import AgentRegistry
+from prisma_assets.agents.retry import Backoff, CallTimeoutError, is_retryable
+from prisma_assets.domain.errors import InputError, PrismaError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class _Turn:
+    """Lets one call of an id go at a time."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    callers: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Failed:
+    """An attempt that gave no result."""
+
+    error: BaseException
+    duration_ms: int
+
+
+class AgentGateway:
+    """Calls agents. One gateway per run, used in the event loop of its first call; `aclose` it there."""
+
+    def __init__(
+        self,
+        registry: AgentRegistry,
+        providers: Mapping[str, AgentProvider],
+        ledger: CallLedger,
+        *,
+        backoff: Backoff | None = None,
+    ) -> None:
+        """Keep what calls need; nothing starts before the first one.
+
+        Args:
+            registry: The agents.
+            providers: By the name cards use.
+            ledger: Where every attempt is written.
+            backoff: Pauses between attempts.
+        """
+        self._registry = registry
+        self._providers = providers
+        self._ledger = ledger
+        self._backoff = backoff or Backoff()
+        self._pools: dict[str, InstancePool] = {}
+        self._turns: dict[str, _Turn] = {}
+        self._writing: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_closed = False
+
+    async def call(self, task: AgentTask) -> AgentResult:
+        """Have the task done, or give its recorded result if that already happened.
+
+        Raises:
+            UnknownAgentError: There is no such agent.
+            InputError: The agent's provider is not configured, or the provider refuses what it was given.
+            CallTimeoutError: The last permitted attempt took longer than `task.timeout_seconds`.
+            RetryableError: The last permitted attempt failed with it.
+            PermanentError: The provider says that trying again cannot help.
+        """
+        self._check_usable()
+        pool = self._pool(task.agent_id)
+        async with self._turn_of(task.call_id):
+            recorded = await self._ledger.recorded(task.call_id)
+            if recorded is not None:
+                return recorded
+            return await self._call_until_done(pool, task)
+
+    async def aclose(self) -> None:
+        """Stop every instance and wait until the ledger holds what is on its way. Ends no call: cancel those first."""
+        self._is_closed = True
+        await asyncio.gather(*(pool.aclose() for pool in self._pools.values()))
+        await asyncio.gather(*self._writing, return_exceptions=True)
+
+    def _check_usable(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._is_closed:
+            raise PrismaError("this agent gateway is closed; open one gateway per run")
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise PrismaError(
+                "this agent gateway belongs to another event loop; open one gateway per run"
+            )
+
+    def _pool(self, agent_id: str) -> InstancePool:
+        pool = self._pools.get(agent_id)
+        if pool is None:
+            card = self._registry.get(agent_id)
+            pool = self._pools[agent_id] = InstancePool(card, self._provider(card))
+        return pool
+
+    def _provider(self, card: AgentCard) -> AgentProvider:
+        try:
+            return self._providers[card.provider]
+        except KeyError:
+            raise InputError(
+                f'agent {card.id} works through provider "{card.provider}", which is not configured; '
+                f"configured: {', '.join(sorted(self._providers)) or 'none'}"
+            ) from None
+
+    @asynccontextmanager
+    async def _turn_of(self, call_id: str) -> AsyncIterator[None]:
+        """Hold back a second call of the same id until the first is recorded, so that it finds the result."""
+        turn = self._turns.setdefault(call_id, _Turn())
+        turn.callers += 1
+        try:
+            async with turn.lock:
+                yield
+        finally:
+            turn.callers -= 1
+            if turn.callers == 0:
+                del self._turns[call_id]
+
+    async def _call_until_done(self, pool: InstancePool, task: AgentTask) -> AgentResult:
+        number = 1
+        while True:
+            outcome = await self._attempt(pool, task, number)
+            await asyncio.shield(self._write(_entry(pool, task, number, outcome)))
+            if isinstance(outcome, AgentResult):
+                return outcome
+            if number > task.max_retries or not is_retryable(outcome.error):
+                raise outcome.error
+            await self._backoff.pause(number)
+            number += 1
+
+    async def _attempt(
+        self, pool: InstancePool, task: AgentTask, number: int
+    ) -> AgentResult | _Failed:
+        async with pool.borrow() as instance:
+            began = perf_counter()
+            try:
+                result = await _in_time(pool, instance, task)
+            except asyncio.CancelledError as error:
+                # What was consumed is owed all the same. A cancelled caller cannot wait for the ledger; `aclose` does.
+                self._write(
+                    _entry(pool, task, number, _Failed(error=error, duration_ms=_ms_since(began)))
+                )
+                raise
+            except Exception as error:  # noqa: BLE001 - raised again by the caller, once it is in the ledger
+                instance.is_broken = _breaks_instance(error)
+                return _Failed(error=error, duration_ms=_ms_since(began))
+            return replace(
+                result,
+                duration_ms=_ms_since(began),
+                attempts=number,
+                agent_version=pool.card.version,
+            )
+
+    def _write(self, entry: RecordedCall) -> asyncio.Task[None]:
+        """Start writing to the ledger in a task of its own, which outlives a cancelled caller."""
+        writing = asyncio.create_task(self._ledger.record(entry))
+        self._writing.add(writing)
+        writing.add_done_callback(self._written)
+        return writing
+
+    def _written(self, writing: asyncio.Task[None]) -> None:
+        self._writing.discard(writing)
+        if not writing.cancelled() and (error := writing.exception()):
+            logger.error("an agent call could not be written to the ledger", exc_info=error)
+
+
+async def _in_time(pool: InstancePool, instance: PooledInstance, task: AgentTask) -> AgentResult:
+    """Do the task within its timeout, which covers the start of the instance too."""
+    try:
+        async with asyncio.timeout(task.timeout_seconds) as limit:
+            return await pool.provider.call(await instance.ready(), pool.card, task)
+    except TimeoutError as error:
+        if not limit.expired():
+            raise  # the provider's own
+        raise CallTimeoutError(
+            f"agent {task.agent_id} did not finish {task.task} within {task.timeout_seconds:g} s"
+        ) from error
+
+
+def _breaks_instance(error: Exception) -> bool:
+    """Tell whether to replace the instance: it hung, or failed in a way its provider did not foresee."""
+    return isinstance(error, CallTimeoutError) or not isinstance(error, PrismaError)
+
+
+def _entry(
+    pool: InstancePool, task: AgentTask, number: int, outcome: AgentResult | _Failed
+) -> RecordedCall:
+    about = RecordedCall(
+        call_id=task.call_id,
+        attempt=number,
+        outcome="ok",
+        agent_id=task.agent_id,
+        agent_version=pool.card.version,
+        task=task.task,
+        step_id=task.step_id,
+        execution_id=task.execution_id,
+        step_execution_id=task.step_execution_id,
+        client_id=task.client_id,
+        engagement_id=task.engagement_id,
+        provider=pool.provider.name,
+        duration_ms=outcome.duration_ms,
+    )
+    if isinstance(outcome, _Failed):
+        return replace(about, outcome=_kind(outcome.error), error=_text(outcome.error))
+    usage = outcome.usage
+    return replace(
+        about,
+        provider=usage.provider,
+        model=usage.model,
+        tokens_in=usage.tokens_in,
+        tokens_out=usage.tokens_out,
+        tokens_cached=usage.tokens_cached,
+        cost_usd=usage.cost_usd,
+        result=outcome,
+    )
+
+
+def _kind(error: BaseException) -> CallOutcome:
+    return "timeout" if isinstance(error, (CallTimeoutError, TimeoutError)) else "error"
+
+
+def _text(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
+def _ms_since(began: float) -> int:
+    return round((perf_counter() - began) * 1000)
