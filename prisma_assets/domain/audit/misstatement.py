@@ -1,0 +1,157 @@
+"""Misstatements found, projected and judged, counted once each and summed against materiality (ISA 450).
+
+How they are found belongs to the procedures; what they mean for the opinion to `opinion`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from prisma_assets.domain.audit.workpaper import Finding
+
+Nature = Literal["factual", "projected", "judgmental"]
+"""ISA 450 A6: no doubt about it; the best estimate from a sample; differences of judgement about estimates and policies."""
+
+FACTUAL_KINDS: dict[str, str] = {
+    "cut_off_error": "revenue and receivables in the wrong period",
+    "unshipped_invoice": "revenue and receivables overstated",
+    "duplicate_payment": "cash and supplier balances misstated by a payment made twice",
+    "unbalanced_entry": "an account is misstated by the entry's difference",
+    "statement_difference": "a line of the statements disagrees with the books",
+    "component_misstatement": "reported by a component and not corrected",
+}
+"""Kinds of finding that misstate the accounts, and how. The order says which kind keeps a record that several name."""
+
+DOCUMENT: dict[str, str] = {
+    "invoices_generated": "invoice",
+    "open_accounts_receivable": "invoice",
+    "shipments_made": "invoice",
+    "payments_made": "payment",
+    "gl_detail": "journal entry",
+}
+"""Tables whose records are the same document under the same number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Misstatement:
+    """One misstatement."""
+
+    kind: str
+    nature: Nature
+    document: str
+    record_id: str
+    cents: int
+    """Size without sign: overstatements are not set off against understatements."""
+    is_corrected: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class KindTotal:
+    """All misstatements of one kind."""
+
+    kind: str
+    nature: Nature
+    items: int
+    total_cents: int
+    corrected_cents: int
+
+    @property
+    def uncorrected_cents(self) -> int:
+        """What remains in the accounts."""
+        return self.total_cents - self.corrected_cents
+
+
+def same_document(table: str, record_id: str) -> tuple[str, str]:
+    """Key under which records of different tables are one document."""
+    return DOCUMENT.get(table, table), record_id
+
+
+def factual(findings: Iterable[Finding], corrected: Sequence[str]) -> tuple[Misstatement, ...]:
+    """The misstatements among the findings, each document once.
+
+    A document that two procedures name is one misstatement: it keeps the kind that comes first in `FACTUAL_KINDS` and the
+    larger amount. A finding without an amount cannot be summed and is left to the reader.
+
+    Args:
+        findings: Of any kinds; those not in `FACTUAL_KINDS` are passed over.
+        corrected: Kinds or record ids the client has corrected.
+    """
+    order = {kind: n for n, kind in enumerate(FACTUAL_KINDS)}
+    found: dict[tuple[str, str], Finding] = {}
+    sizes: dict[tuple[str, str], int] = {}
+    for finding in sorted(
+        (f for f in findings if f.kind in order and f.amount_cents), key=lambda f: order[f.kind]
+    ):
+        key = same_document(finding.table, finding.record_id)
+        found.setdefault(key, finding)
+        sizes[key] = max(sizes.get(key, 0), abs(finding.amount_cents or 0))
+    return tuple(
+        Misstatement(
+            kind=finding.kind,
+            nature="factual",
+            document=key[0],
+            record_id=key[1],
+            cents=sizes[key],
+            is_corrected=finding.kind in corrected or finding.record_id in corrected,
+        )
+        for key, finding in found.items()
+    )
+
+
+def projected(kind: str, amount_cents: int, corrected: Sequence[str]) -> Misstatement:
+    """The best estimate of misstatement in a sampled population."""
+    return Misstatement(
+        kind=kind,
+        nature="projected",
+        document="population",
+        record_id=kind,
+        cents=abs(amount_cents),
+        is_corrected=kind in corrected,
+    )
+
+
+def totals(misstatements: Iterable[Misstatement]) -> tuple[KindTotal, ...]:
+    """One total per kind and nature, largest first."""
+    groups: dict[tuple[str, Nature], list[Misstatement]] = {}
+    for item in misstatements:
+        groups.setdefault((item.kind, item.nature), []).append(item)
+    rows = (
+        KindTotal(
+            kind=kind,
+            nature=nature,
+            items=len(items),
+            total_cents=sum(m.cents for m in items),
+            corrected_cents=sum(m.cents for m in items if m.is_corrected),
+        )
+        for (kind, nature), items in groups.items()
+    )
+    return tuple(sorted(rows, key=lambda t: (-t.total_cents, t.kind)))
+
+
+def to_json(rows: Iterable[KindTotal]) -> list[dict[str, Any]]:
+    """Totals as a step's outputs carry them."""
+    return [
+        {
+            "kind": t.kind,
+            "nature": t.nature,
+            "items": t.items,
+            "total_cents": t.total_cents,
+            "corrected_cents": t.corrected_cents,
+        }
+        for t in rows
+    ]
+
+
+def from_json(rows: Iterable[dict[str, Any]]) -> tuple[KindTotal, ...]:
+    """Totals out of an earlier step's outputs."""
+    return tuple(KindTotal(**row) for row in rows)
+
+
+def uncorrected_cents(rows: Iterable[KindTotal]) -> int:
+    """What remains in the accounts, all kinds and natures together (ISA 450 paragraph 11)."""
+    return sum(t.uncorrected_cents for t in rows)
+
+
+def is_clearly_trivial(rows: Sequence[KindTotal], trivial_cents: int | None) -> bool:
+    """True when even all of them together stay below the clearly trivial amount (ISA 450 A3: individually and in aggregate)."""
+    return trivial_cents is not None and uncorrected_cents(rows) < trivial_cents
