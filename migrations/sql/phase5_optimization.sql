@@ -144,9 +144,9 @@ CREATE TABLE workflow_executions (
     template_sha256       text NOT NULL CHECK (template_sha256 ~ '^[0-9a-f]{64}$'),
     dagster_job           text NOT NULL,
     dagster_run_id        text UNIQUE,  -- the latest run; each resume is a further one
-    client_id             text NOT NULL,
-    engagement_id         text NOT NULL,
-    period                text NOT NULL,
+    client_id             text,  -- NULL: a workflow without an engagement
+    engagement_id         text,
+    period                text,
     context               jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(context) = 'object'),  -- inputs, engagement folder, sha256 of the books, file of sign-offs
     status                text NOT NULL DEFAULT 'PENDING' CHECK (status IN ('PENDING', 'RUNNING', 'WAITING_APPROVAL', 'COMPLETED', 'FAILED', 'CANCELLED', 'DECLINED')),
     idempotency_key       text,  -- the same request asked twice starts one execution
@@ -158,8 +158,7 @@ CREATE TABLE workflow_executions (
     completed_at          timestamptz,
     created_at            timestamptz NOT NULL DEFAULT now(),
     updated_at            timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT workflow_executions_idempotent UNIQUE (org_id, idempotency_key),
-    CONSTRAINT workflow_executions_ends_after_start CHECK (completed_at >= started_at)
+    CONSTRAINT workflow_executions_idempotent UNIQUE (org_id, idempotency_key)
 );
 CREATE INDEX workflow_executions_by_status ON workflow_executions (status, updated_at);
 CREATE INDEX workflow_executions_by_client ON workflow_executions (client_id, engagement_id, created_at DESC);
@@ -195,8 +194,7 @@ CREATE TABLE workflow_step_executions (
     completed_at          timestamptz,
     -- One row is one unit of work; a repeated attempt takes up the same row.
     CONSTRAINT workflow_step_executions_one_result UNIQUE (workflow_execution_id, step_id, iteration, map_key),
-    CONSTRAINT workflow_step_executions_has_output CHECK (status <> 'COMPLETED' OR (output IS NOT NULL AND completed_at IS NOT NULL)),
-    CONSTRAINT workflow_step_executions_ends_after_start CHECK (completed_at >= started_at)
+    CONSTRAINT workflow_step_executions_has_output CHECK (status <> 'COMPLETED' OR (output IS NOT NULL AND completed_at IS NOT NULL))
 );
 CREATE INDEX workflow_step_executions_by_agent ON workflow_step_executions (agent_id, completed_at);
 
@@ -302,8 +300,7 @@ CREATE TABLE agent_monitoring_alerts (
     resolved_at           timestamptz,
     notified_channels     text[] NOT NULL DEFAULT '{}',
     CONSTRAINT agent_monitoring_alerts_has_subject CHECK (
-        (scope <> 'agent' OR agent_id IS NOT NULL) AND (scope <> 'workflow' OR workflow_execution_id IS NOT NULL)),
-    CONSTRAINT agent_monitoring_alerts_seen_in_order CHECK (last_seen_at >= first_seen_at)
+        (scope <> 'agent' OR agent_id IS NOT NULL) AND (scope <> 'workflow' OR workflow_execution_id IS NOT NULL))
 );
 -- What keeps firing is one alert that counts, not many.
 CREATE UNIQUE INDEX agent_monitoring_alerts_active ON agent_monitoring_alerts (org_id, fingerprint)
@@ -313,7 +310,12 @@ CREATE INDEX agent_monitoring_alerts_by_agent ON agent_monitoring_alerts (agent_
 CREATE TABLE agent_cost_tracking (
     cost_id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     org_id                text NOT NULL DEFAULT 'firm',
-    call_id               text NOT NULL UNIQUE,  -- a call told twice is paid once
+    call_id               text NOT NULL,
+    attempt               integer NOT NULL CHECK (attempt >= 1),
+    outcome               text NOT NULL CHECK (outcome IN ('ok', 'error', 'timeout')),
+    error                 text NOT NULL DEFAULT '',
+    task                  text NOT NULL,
+    step_id               text NOT NULL,
     agent_id              text NOT NULL CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
     agent_version         text NOT NULL,
     user_id               text,
@@ -326,9 +328,10 @@ CREATE TABLE agent_cost_tracking (
     call_type             text NOT NULL CHECK (call_type IN ('procedure', 'llm', 'embedding', 'ocr', 'search', 'tool', 'other')),
     provider              text NOT NULL,
     model                 text,
-    tokens_in             integer NOT NULL DEFAULT 0 CHECK (tokens_in >= 0),
-    tokens_out            integer NOT NULL DEFAULT 0 CHECK (tokens_out >= 0),
-    tokens_cached         integer NOT NULL DEFAULT 0 CHECK (tokens_cached >= 0),
+    duration_ms           bigint NOT NULL CHECK (duration_ms >= 0),
+    tokens_in             integer CHECK (tokens_in >= 0),  -- NULL: the attempt broke off, nobody knows
+    tokens_out            integer CHECK (tokens_out >= 0),
+    tokens_cached         integer CHECK (tokens_cached >= 0),
     unit_price_in         numeric,  -- USD per token when the call was made, never computed again
     unit_price_out        numeric,
     price_version         text,
@@ -337,6 +340,8 @@ CREATE TABLE agent_cost_tracking (
     saved_usd             numeric(14,6) CHECK (saved_usd >= 0),
     incurred_at           timestamptz NOT NULL DEFAULT now()
 );
+-- Every attempt may cost money and has its row; a call succeeds once.
+CREATE UNIQUE INDEX agent_cost_tracking_one_success ON agent_cost_tracking (call_id) WHERE outcome = 'ok';
 CREATE INDEX agent_cost_tracking_by_agent ON agent_cost_tracking (agent_id, incurred_at DESC);
 CREATE INDEX agent_cost_tracking_by_client ON agent_cost_tracking (client_id, engagement_id, incurred_at DESC);
 CREATE INDEX agent_cost_tracking_by_execution ON agent_cost_tracking (workflow_execution_id);

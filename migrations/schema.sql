@@ -1,0 +1,372 @@
+-- The database as it stands after every file in sql/, for reading; `prisma-assets verify` compares a database with it.
+-- A test keeps it equal to what the migrations build. Change a table by a new file sql/NNNN_verb_object.sql, and here.
+-- An org_id is 'firm' until there is more than one tenant. A cost that is NULL is unknown, never free.
+
+CREATE TABLE improvement_opportunities (
+    opportunity_id   uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    org_id           text NOT NULL DEFAULT 'firm',
+    agent_id         text NOT NULL CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
+    agent_version    text NOT NULL,
+    improvement_type text NOT NULL CHECK (improvement_type IN ('prompt', 'tool', 'knowledge', 'workflow', 'model', 'guardrail')),
+    detector         text NOT NULL CHECK (detector IN ('low_rating', 'repeated_correction', 'high_error', 'slow_p95', 'cost_spike', 'drift', 'low_similarity', 'manual')),
+    title            text NOT NULL,
+    description      text NOT NULL,
+    evidence         jsonb NOT NULL,  -- feedback ids, metric windows
+    sample_size      integer NOT NULL CHECK (sample_size >= 0),
+    priority         text NOT NULL CHECK (priority IN ('low', 'medium', 'high', 'critical')),
+    risk_level       text NOT NULL CHECK (risk_level IN ('low', 'medium', 'high')),
+    estimated_impact numeric(4,3) CHECK (estimated_impact BETWEEN 0 AND 1),
+    confidence       numeric(4,3) CHECK (confidence BETWEEN 0 AND 1),
+    fingerprint      text NOT NULL,
+    status           text NOT NULL DEFAULT 'identified' CHECK (status IN ('identified', 'triaged', 'in_test', 'validated', 'rejected', 'deployed', 'rolled_back', 'superseded')),
+    triaged_by       text,
+    triaged_at       timestamptz,
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    updated_at       timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT improvement_opportunities_triaged CHECK ((triaged_by IS NULL) = (triaged_at IS NULL))
+);
+-- The same need is open once.
+CREATE UNIQUE INDEX improvement_opportunities_open ON improvement_opportunities (org_id, agent_id, fingerprint)
+    WHERE status IN ('identified', 'triaged', 'in_test', 'validated');
+
+CREATE TABLE ab_tests (
+    ab_test_id              uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    org_id                  text NOT NULL DEFAULT 'firm',
+    agent_id                text NOT NULL CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
+    name                    text NOT NULL,
+    hypothesis              text,
+    opportunity_id          uuid REFERENCES improvement_opportunities,
+    control_version         text NOT NULL,
+    variant_b_changes       jsonb NOT NULL CHECK (jsonb_typeof(variant_b_changes) = 'object' AND variant_b_changes <> '{}'),
+    traffic_split_b         numeric(4,3) NOT NULL DEFAULT 0.5 CHECK (traffic_split_b > 0 AND traffic_split_b < 1),
+    assignment_unit         text NOT NULL DEFAULT 'user' CHECK (assignment_unit IN ('user', 'session', 'engagement', 'task')),
+    assignment_salt         text NOT NULL UNIQUE,
+    metrics                 text[] NOT NULL CHECK (metrics <@ ARRAY['accuracy', 'response_time', 'satisfaction', 'cost', 'error_rate']),
+    primary_metric          text NOT NULL,
+    guardrail_metrics       jsonb NOT NULL DEFAULT '{}',  -- {metric: largest regression allowed}
+    min_samples_per_variant integer NOT NULL DEFAULT 100 CHECK (min_samples_per_variant > 0),
+    min_duration_hours      integer NOT NULL DEFAULT 168 CHECK (min_duration_hours >= 0),
+    max_duration_days       integer NOT NULL DEFAULT 14 CHECK (max_duration_days > 0),
+    alpha                   numeric NOT NULL DEFAULT 0.05 CHECK (alpha > 0 AND alpha < 1),
+    power                   numeric NOT NULL DEFAULT 0.8 CHECK (power > 0 AND power < 1),
+    mde                     numeric CHECK (mde > 0),  -- smallest effect worth finding, in the primary metric's unit
+    risk_level              text NOT NULL CHECK (risk_level IN ('low', 'medium', 'high')),
+    status                  text NOT NULL DEFAULT 'draft' CHECK (status IN ('draft', 'approved', 'running', 'paused', 'completed', 'cancelled', 'aborted')),
+    started_at              timestamptz,
+    ended_at                timestamptz,
+    p_value                 double precision CHECK (p_value BETWEEN 0 AND 1),
+    effect                  double precision,
+    ci_low                  double precision,
+    ci_high                 double precision,
+    decision                text CHECK (decision IN ('adopt_treatment', 'keep_control', 'inconclusive', 'rollback')),
+    decided_by              text,
+    decided_at              timestamptz,
+    decision_notes          text,
+    created_by              text NOT NULL,
+    created_at              timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT ab_tests_primary_is_measured CHECK (primary_metric = ANY (metrics)),
+    CONSTRAINT ab_tests_ends_after_start CHECK (ended_at >= started_at),
+    CONSTRAINT ab_tests_interval CHECK (ci_low <= ci_high),
+    CONSTRAINT ab_tests_person_decides_risk CHECK (decision IS NULL OR risk_level = 'low' OR decided_by IS NOT NULL)
+);
+CREATE UNIQUE INDEX ab_tests_one_running ON ab_tests (org_id, agent_id) WHERE status = 'running';
+
+CREATE TABLE ab_test_metrics (
+    ab_test_metric_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    ab_test_id        uuid NOT NULL REFERENCES ab_tests ON DELETE CASCADE,
+    variant           text NOT NULL CHECK (variant IN ('A', 'B')),
+    metric            text NOT NULL CHECK (metric IN ('accuracy', 'response_time', 'satisfaction', 'cost', 'error_rate')),
+    snapshot_at       timestamptz NOT NULL,
+    n                 integer NOT NULL CHECK (n >= 0),
+    sum_value         double precision NOT NULL,  -- with sum_sq and n: enough to compute the test again
+    sum_sq            double precision NOT NULL CHECK (sum_sq >= 0),
+    success_count     integer CHECK (success_count BETWEEN 0 AND n),
+    p95               double precision,
+    cost_usd_total    numeric(14,6) CHECK (cost_usd_total >= 0),
+    is_final          boolean NOT NULL DEFAULT false,
+    CONSTRAINT ab_test_metrics_one_cell UNIQUE (ab_test_id, variant, metric, snapshot_at)
+);
+
+CREATE TABLE improvement_deployments (
+    deployment_id    uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    org_id           text NOT NULL DEFAULT 'firm',
+    opportunity_id   uuid NOT NULL REFERENCES improvement_opportunities,
+    ab_test_id       uuid REFERENCES ab_tests,
+    agent_id         text NOT NULL CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
+    from_version     text NOT NULL,
+    to_version       text NOT NULL,
+    change_set       jsonb NOT NULL,
+    change_hash      text NOT NULL CHECK (change_hash ~ '^[0-9a-f]{64}$'),  -- sha256 of change_set
+    risk_level       text NOT NULL CHECK (risk_level IN ('low', 'medium', 'high')),
+    strategy         text NOT NULL CHECK (strategy IN ('immediate', 'gradual', 'canary')),
+    stage            text NOT NULL DEFAULT 'pending_approval' CHECK (stage IN ('pending_approval', 'canary', 'ramp', 'full', 'completed', 'rolled_back', 'rejected')),
+    traffic_pct      smallint NOT NULL DEFAULT 0 CHECK (traffic_pct BETWEEN 0 AND 100),
+    auto_deployed    boolean NOT NULL DEFAULT false,
+    approved_by      text,
+    approved_at      timestamptz,
+    baseline_metrics jsonb,
+    observed_metrics jsonb,
+    rollback_reason  text,
+    rolled_back_at   timestamptz,
+    created_by       text NOT NULL,
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    started_at       timestamptz,
+    completed_at     timestamptz,
+    CONSTRAINT improvement_deployments_changes_version CHECK (from_version <> to_version),
+    CONSTRAINT improvement_deployments_risk_was_tested CHECK (risk_level = 'low' OR ab_test_id IS NOT NULL),
+    CONSTRAINT improvement_deployments_auto_is_low_risk CHECK (NOT auto_deployed OR risk_level = 'low'),
+    CONSTRAINT improvement_deployments_second_person CHECK (approved_by <> created_by),
+    CONSTRAINT improvement_deployments_approved CHECK (
+        stage IN ('pending_approval', 'rejected') OR auto_deployed OR (approved_by IS NOT NULL AND approved_at IS NOT NULL)),
+    CONSTRAINT improvement_deployments_rollback_says_why CHECK (
+        stage <> 'rolled_back' OR (rollback_reason IS NOT NULL AND rolled_back_at IS NOT NULL))
+);
+CREATE UNIQUE INDEX improvement_deployments_one_open ON improvement_deployments (org_id, agent_id)
+    WHERE stage IN ('pending_approval', 'canary', 'ramp', 'full');
+
+CREATE TABLE workflow_executions (
+    workflow_execution_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    org_id                text NOT NULL DEFAULT 'firm',
+    template_name         text NOT NULL,
+    template_version      text NOT NULL,
+    template_sha256       text NOT NULL CHECK (template_sha256 ~ '^[0-9a-f]{64}$'),
+    dagster_job           text NOT NULL,
+    dagster_run_id        text UNIQUE,  -- the latest run; each resume is a further one
+    client_id             text,  -- NULL: a workflow without an engagement
+    engagement_id         text,
+    period                text,
+    context               jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(context) = 'object'),  -- inputs, engagement folder, sha256 of the books, file of sign-offs
+    status                text NOT NULL DEFAULT 'PENDING' CHECK (status IN ('PENDING', 'RUNNING', 'WAITING_APPROVAL', 'COMPLETED', 'FAILED', 'CANCELLED', 'DECLINED')),
+    idempotency_key       text,  -- the same request asked twice starts one execution
+    created_by            text NOT NULL,
+    cost_usd              numeric(14,6) DEFAULT 0 CHECK (cost_usd >= 0),
+    tokens                bigint NOT NULL DEFAULT 0 CHECK (tokens >= 0),
+    error                 jsonb,  -- {code, step_id, message}
+    started_at            timestamptz,
+    completed_at          timestamptz,
+    created_at            timestamptz NOT NULL DEFAULT now(),
+    updated_at            timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT workflow_executions_idempotent UNIQUE (org_id, idempotency_key)
+);
+CREATE INDEX workflow_executions_by_status ON workflow_executions (status, updated_at);
+CREATE INDEX workflow_executions_by_client ON workflow_executions (client_id, engagement_id, created_at DESC);
+
+CREATE TABLE workflow_step_executions (
+    step_execution_id     uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    workflow_execution_id uuid NOT NULL REFERENCES workflow_executions ON DELETE CASCADE,
+    step_id               text NOT NULL,
+    step_name             text NOT NULL,
+    iteration             integer NOT NULL DEFAULT 1 CHECK (iteration >= 1),  -- the pass of a loop or rework
+    map_key               text NOT NULL DEFAULT '',  -- the item of a for-each step
+    attempt               integer NOT NULL DEFAULT 1 CHECK (attempt >= 1),  -- how often a run took the step up
+    agent_id              text CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
+    agent_version         text,
+    ab_test_id            uuid REFERENCES ab_tests,
+    variant               text CHECK (variant IN ('A', 'B')),
+    status                text NOT NULL DEFAULT 'PENDING' CHECK (status IN ('PENDING', 'READY', 'RUNNING', 'WAITING_APPROVAL', 'COMPLETED', 'SKIPPED', 'FAILED', 'CANCELLED', 'TIMED_OUT', 'BLOCKED')),
+    condition_expr        text,
+    condition_result      boolean,
+    input_hash            text CHECK (input_hash ~ '^[0-9a-f]{64}$'),
+    output_hash           text CHECK (output_hash ~ '^[0-9a-f]{64}$'),
+    output                jsonb,  -- what later steps and conditions read
+    workpaper             jsonb,
+    approval_kind         text,
+    required_roles        text[] NOT NULL DEFAULT '{}',
+    error                 jsonb,  -- {class, message, retryable}
+    retry_count           integer NOT NULL DEFAULT 0 CHECK (retry_count >= 0),  -- retries inside the last attempt
+    duration_ms           bigint CHECK (duration_ms >= 0),
+    tokens_in             bigint NOT NULL DEFAULT 0 CHECK (tokens_in >= 0),
+    tokens_out            bigint NOT NULL DEFAULT 0 CHECK (tokens_out >= 0),
+    cost_usd              numeric(14,6) CHECK (cost_usd >= 0),
+    started_at            timestamptz,
+    completed_at          timestamptz,
+    -- One row is one unit of work; a repeated attempt takes up the same row.
+    CONSTRAINT workflow_step_executions_one_result UNIQUE (workflow_execution_id, step_id, iteration, map_key),
+    CONSTRAINT workflow_step_executions_has_output CHECK (status <> 'COMPLETED' OR (output IS NOT NULL AND completed_at IS NOT NULL))
+);
+CREATE INDEX workflow_step_executions_by_agent ON workflow_step_executions (agent_id, completed_at);
+
+CREATE TABLE agent_feedback (
+    feedback_id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    org_id                text NOT NULL DEFAULT 'firm',
+    agent_id              text NOT NULL CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
+    agent_version         text NOT NULL,
+    task_id               text NOT NULL,
+    workflow_execution_id uuid REFERENCES workflow_executions,
+    step_execution_id     uuid REFERENCES workflow_step_executions,
+    source                text NOT NULL CHECK (source IN ('user', 'manager', 'system', 'qa')),
+    feedback_type         text NOT NULL CHECK (feedback_type IN ('rating', 'correction', 'suggestion', 'complaint', 'praise')),
+    rating                smallint CHECK (rating BETWEEN 1 AND 5),
+    accuracy_rating       smallint CHECK (accuracy_rating BETWEEN 1 AND 5),
+    helpfulness_rating    smallint CHECK (helpfulness_rating BETWEEN 1 AND 5),
+    clarity_rating        smallint CHECK (clarity_rating BETWEEN 1 AND 5),
+    completeness_rating   smallint CHECK (completeness_rating BETWEEN 1 AND 5),
+    comment               text,  -- redacted before it is stored
+    corrected_output      jsonb,
+    issue_categories      text[] NOT NULL DEFAULT '{}' CHECK (issue_categories <@ ARRAY['factual_error', 'incomplete', 'format', 'unclear', 'hallucination', 'missing_citation', 'policy', 'other']),
+    ab_test_id            uuid REFERENCES ab_tests,
+    variant               text CHECK (variant IN ('A', 'B')),
+    submitted_by          text,
+    status                text NOT NULL DEFAULT 'new' CHECK (status IN ('new', 'triaged', 'used', 'dismissed')),
+    dedupe_key            text NOT NULL,
+    created_at            timestamptz NOT NULL DEFAULT now(),
+    archived_at           timestamptz,
+    CONSTRAINT agent_feedback_once UNIQUE (org_id, dedupe_key),
+    CONSTRAINT agent_feedback_rating_given CHECK (feedback_type <> 'rating' OR rating IS NOT NULL),
+    CONSTRAINT agent_feedback_correction_given CHECK (feedback_type <> 'correction' OR corrected_output IS NOT NULL),
+    CONSTRAINT agent_feedback_has_author CHECK (source = 'system' OR submitted_by IS NOT NULL)
+);
+CREATE INDEX agent_feedback_by_agent ON agent_feedback (agent_id, created_at DESC);
+CREATE INDEX agent_feedback_by_execution ON agent_feedback (workflow_execution_id);
+
+CREATE TABLE agent_performance_metrics (
+    metric_id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    org_id           text NOT NULL DEFAULT 'firm',
+    agent_id         text NOT NULL CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
+    agent_version    text NOT NULL,
+    domain           text NOT NULL,
+    granularity      text NOT NULL CHECK (granularity IN ('1m', '5m', '1h', '1d')),
+    window_start     timestamptz NOT NULL,
+    window_end       timestamptz NOT NULL,
+    executions       integer NOT NULL CHECK (executions >= 0),
+    successes        integer NOT NULL CHECK (successes >= 0),
+    errors           integer NOT NULL CHECK (errors >= 0),
+    timeouts         integer NOT NULL CHECK (timeouts >= 0),
+    p50_ms           integer CHECK (p50_ms >= 0),
+    p95_ms           integer,
+    p99_ms           integer,
+    tokens_in        bigint NOT NULL DEFAULT 0 CHECK (tokens_in >= 0),
+    tokens_out       bigint NOT NULL DEFAULT 0 CHECK (tokens_out >= 0),
+    cost_usd         numeric(14,6) CHECK (cost_usd >= 0),
+    accuracy         numeric(5,4) CHECK (accuracy BETWEEN 0 AND 1),
+    accuracy_n       integer NOT NULL DEFAULT 0 CHECK (accuracy_n >= 0),
+    satisfaction_avg numeric(3,2) CHECK (satisfaction_avg BETWEEN 1 AND 5),
+    satisfaction_n   integer NOT NULL DEFAULT 0 CHECK (satisfaction_n >= 0),
+    error_types      jsonb NOT NULL DEFAULT '{}',  -- {type: count}
+    max_concurrency  integer CHECK (max_concurrency >= 0),
+    queue_depth      integer CHECK (queue_depth >= 0),
+    cache_hit_rate   numeric(5,4) CHECK (cache_hit_rate BETWEEN 0 AND 1),
+    escalation_rate  numeric(5,4) CHECK (escalation_rate BETWEEN 0 AND 1),
+    rework_rate      numeric(5,4) CHECK (rework_rate BETWEEN 0 AND 1),
+    computed_at      timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT agent_performance_metrics_one_window UNIQUE (org_id, agent_id, agent_version, granularity, window_start),
+    CONSTRAINT agent_performance_metrics_window CHECK (window_end > window_start),
+    CONSTRAINT agent_performance_metrics_outcomes CHECK (successes + errors + timeouts <= executions),
+    CONSTRAINT agent_performance_metrics_quantiles CHECK (p50_ms <= p95_ms AND p95_ms <= p99_ms),
+    CONSTRAINT agent_performance_metrics_idle_has_no_latency CHECK (executions > 0 OR (p50_ms IS NULL AND p95_ms IS NULL AND p99_ms IS NULL)),
+    CONSTRAINT agent_performance_metrics_sample_sizes CHECK (
+        (accuracy IS NULL) = (accuracy_n = 0) AND (satisfaction_avg IS NULL) = (satisfaction_n = 0))
+);
+CREATE INDEX agent_performance_metrics_by_agent ON agent_performance_metrics (agent_id, window_start DESC);
+
+CREATE TABLE agent_monitoring_alerts (
+    alert_id              uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    org_id                text NOT NULL DEFAULT 'firm',
+    scope                 text NOT NULL CHECK (scope IN ('agent', 'workflow', 'system')),
+    agent_id              text CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
+    workflow_execution_id uuid REFERENCES workflow_executions,
+    rule_id               text NOT NULL,
+    metric                text NOT NULL CHECK (metric IN ('error_rate', 'p95_ms', 'accuracy', 'satisfaction', 'cost_usd', 'tokens', 'throughput', 'queue_depth', 'drift', 'approval_age', 'budget_used')),
+    condition             text NOT NULL CHECK (condition IN ('greater_than', 'less_than', 'pct_change', 'zscore')),
+    threshold             double precision NOT NULL,
+    actual_value          double precision NOT NULL,
+    baseline_value        double precision,
+    window_seconds        integer NOT NULL CHECK (window_seconds > 0),
+    n_observations        integer NOT NULL CHECK (n_observations >= 0),
+    alert_type            text NOT NULL CHECK (alert_type IN ('threshold', 'anomaly', 'budget', 'sla', 'security', 'drift')),
+    severity              text NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
+    message               text NOT NULL,
+    suggested_action      text,
+    status                text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'acknowledged', 'resolved', 'suppressed')),
+    fingerprint           text NOT NULL,
+    first_seen_at         timestamptz NOT NULL DEFAULT now(),
+    last_seen_at          timestamptz NOT NULL DEFAULT now(),
+    occurrences           integer NOT NULL DEFAULT 1 CHECK (occurrences >= 1),
+    acknowledged_by       text,
+    acknowledged_at       timestamptz,
+    resolved_by           text,
+    resolved_at           timestamptz,
+    notified_channels     text[] NOT NULL DEFAULT '{}',
+    CONSTRAINT agent_monitoring_alerts_has_subject CHECK (
+        (scope <> 'agent' OR agent_id IS NOT NULL) AND (scope <> 'workflow' OR workflow_execution_id IS NOT NULL))
+);
+-- What keeps firing is one alert that counts, not many.
+CREATE UNIQUE INDEX agent_monitoring_alerts_active ON agent_monitoring_alerts (org_id, fingerprint)
+    WHERE status IN ('open', 'acknowledged');
+CREATE INDEX agent_monitoring_alerts_by_agent ON agent_monitoring_alerts (agent_id, last_seen_at DESC);
+
+CREATE TABLE agent_cost_tracking (
+    cost_id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    org_id                text NOT NULL DEFAULT 'firm',
+    call_id               text NOT NULL,
+    attempt               integer NOT NULL CHECK (attempt >= 1),
+    outcome               text NOT NULL CHECK (outcome IN ('ok', 'error', 'timeout')),
+    error                 text NOT NULL DEFAULT '',
+    task                  text NOT NULL,
+    step_id               text NOT NULL,
+    agent_id              text NOT NULL CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
+    agent_version         text NOT NULL,
+    user_id               text,
+    client_id             text,
+    engagement_id         text,
+    workflow_execution_id uuid REFERENCES workflow_executions,
+    step_execution_id     uuid REFERENCES workflow_step_executions,
+    ab_test_id            uuid REFERENCES ab_tests,
+    budget_id             text,
+    call_type             text NOT NULL CHECK (call_type IN ('procedure', 'llm', 'embedding', 'ocr', 'search', 'tool', 'other')),
+    provider              text NOT NULL,
+    model                 text,
+    duration_ms           bigint NOT NULL CHECK (duration_ms >= 0),
+    tokens_in             integer CHECK (tokens_in >= 0),  -- NULL: the attempt broke off, nobody knows
+    tokens_out            integer CHECK (tokens_out >= 0),
+    tokens_cached         integer CHECK (tokens_cached >= 0),
+    unit_price_in         numeric,  -- USD per token when the call was made, never computed again
+    unit_price_out        numeric,
+    price_version         text,
+    cost_usd              numeric(14,6) CHECK (cost_usd >= 0),
+    cache_hit             boolean NOT NULL DEFAULT false,
+    saved_usd             numeric(14,6) CHECK (saved_usd >= 0),
+    incurred_at           timestamptz NOT NULL DEFAULT now()
+);
+-- Every attempt may cost money and has its row; a call succeeds once.
+CREATE UNIQUE INDEX agent_cost_tracking_one_success ON agent_cost_tracking (call_id) WHERE outcome = 'ok';
+CREATE INDEX agent_cost_tracking_by_agent ON agent_cost_tracking (agent_id, incurred_at DESC);
+CREATE INDEX agent_cost_tracking_by_client ON agent_cost_tracking (client_id, engagement_id, incurred_at DESC);
+CREATE INDEX agent_cost_tracking_by_execution ON agent_cost_tracking (workflow_execution_id);
+
+CREATE TABLE step_sign_offs (
+    sign_off_id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    workflow_execution_id uuid NOT NULL REFERENCES workflow_executions ON DELETE CASCADE,
+    step_id               text NOT NULL,
+    iteration             integer CHECK (iteration >= 1),  -- NULL: given in advance, for whichever pass comes first
+    role                  text,  -- NULL: given in advance without naming one; whichever role of the person is asked for counts
+    user_id               text NOT NULL,
+    decision              text NOT NULL CHECK (decision IN ('approve', 'reject', 'changes')),
+    comment               text NOT NULL DEFAULT '',
+    given_in_advance      boolean NOT NULL DEFAULT false,
+    shown_sha256          text CHECK (shown_sha256 ~ '^[0-9a-f]{64}$'),  -- the output that was signed; another output needs another signature
+    decided_at            timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT step_sign_offs_has_pass CHECK (given_in_advance OR iteration IS NOT NULL),
+    -- A person decides once on what was shown; two partners may both sign as PARTNER.
+    CONSTRAINT step_sign_offs_once UNIQUE NULLS NOT DISTINCT (workflow_execution_id, step_id, iteration, user_id, shown_sha256)
+);
+
+-- The pass of each step that counts.
+CREATE VIEW latest_step_executions AS
+SELECT DISTINCT ON (workflow_execution_id, step_id, map_key) *
+FROM workflow_step_executions
+ORDER BY workflow_execution_id, step_id, map_key, iteration DESC;
+
+-- What each successful agent call answered.
+CREATE TABLE agent_calls (
+    call_id     text PRIMARY KEY,
+    result      jsonb NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Which files built this database; written by `prisma-assets migrate`.
+CREATE TABLE schema_migrations (
+    name       text PRIMARY KEY,
+    sha256     text NOT NULL,  -- of the file as applied: an applied file never changes
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
