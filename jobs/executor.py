@@ -18,6 +18,8 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster_async_executor.executor import AsyncExecutor
 
+from resources.workflow import close_session
+
 _POLL_SECONDS = 0.05
 """Longest time between looks at pool claims and delayed retries; upstream waits for ever when a claim is due at once."""
 
@@ -62,6 +64,7 @@ class StepTaskExecutor(AsyncExecutor):  # type: ignore[misc]  # upstream ships n
                     events.put(_Failed(error))
                     raise
                 finally:
+                    await close_session(job_context.run_id)
                     events.put(_END)
 
             task = portal.start_task_soon(produce)

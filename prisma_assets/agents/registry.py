@@ -45,6 +45,11 @@ class AgentRegistry:
     def __init__(self, cards: Iterable[AgentCard]) -> None:
         self._cards = {card.id: card for card in cards}
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """Ids of all agents."""
+        return frozenset(self._cards)
+
     def get(self, agent_id: str) -> AgentCard:
         """Give the card of one agent.
 

@@ -19,7 +19,7 @@ class NewExecution:
     template_name: str
     template_version: str
     template_sha256: str
-    total_steps: int
+    dagster_job: str
     context: Mapping[str, Any]
     """JSON: `inputs`, and for an engagement `engagement_folder`, `books_sha256`, `team`, `preparer`."""
     created_by: str
@@ -44,7 +44,7 @@ class Execution:
     client_id: str | None = None
     engagement_id: str | None = None
     period: str | None = None
-    dagster_job: str | None = None
+    dagster_job: str = ""
     dagster_run_id: str | None = None
     started_at: datetime | None = None
     completed_at: datetime | None = None
@@ -81,10 +81,7 @@ class StepStart:
     step_name: str
     iteration: int
     agent_id: str
-    depends_on: Sequence[str]
     input_sha256: str
-    timeout_seconds: float
-    max_retries: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +181,7 @@ class WorkflowStore:
             "engagement_id": new.engagement_id,
             "period": new.period,
             "context": dict(new.context),
-            "total_steps": new.total_steps,
+            "dagster_job": new.dagster_job,
             "idempotency_key": new.idempotency_key,
             "created_by": new.created_by,
         }
@@ -212,7 +209,7 @@ class WorkflowStore:
         ]
 
     async def waiting(self, limit: int) -> list[WaitingExecution]:
-        """Executions that wait and have at least one decision, oldest decision first."""
+        """Executions that wait and were given a decision since they last rested, oldest first."""
         rows = await self.database.fetch("waiting_executions", {"limit": limit})
         return [
             WaitingExecution(
@@ -268,10 +265,7 @@ class WorkflowStore:
             "step_name": start.step_name,
             "iteration": start.iteration,
             "agent_id": start.agent_id,
-            "depends_on": list(start.depends_on),
             "input_hash": start.input_sha256,
-            "timeout_seconds": start.timeout_seconds,
-            "max_retries": start.max_retries,
         }
         rows = await self.database.fetch("upsert_step_started", params)
         return str(rows[0]["step_execution_id"]) if rows else None
@@ -310,7 +304,6 @@ class WorkflowStore:
             "step_name": start.step_name,
             "iteration": start.iteration,
             "agent_id": start.agent_id,
-            "depends_on": list(start.depends_on),
             "condition_expr": condition,
         }
         await self.database.execute("insert_step_skipped", params)

@@ -1,11 +1,11 @@
 -- insert_execution --
 -- Creates an execution unless its idempotency key is known. Rows: the new id, none when it existed.
 insert into workflow_executions (
-    workflow_execution_id, template_name, template_version, template_sha256, client_id, engagement_id, period,
-    context, status, total_steps, idempotency_key, created_by)
+    workflow_execution_id, template_name, template_version, template_sha256, dagster_job, client_id, engagement_id,
+    period, context, status, idempotency_key, created_by)
 values (
-    %(workflow_execution_id)s, %(template_name)s, %(template_version)s, %(template_sha256)s, %(client_id)s,
-    %(engagement_id)s, %(period)s, %(context)s, 'PENDING', %(total_steps)s, %(idempotency_key)s, %(created_by)s)
+    %(workflow_execution_id)s, %(template_name)s, %(template_version)s, %(template_sha256)s, %(dagster_job)s,
+    %(client_id)s, %(engagement_id)s, %(period)s, %(context)s, 'PENDING', %(idempotency_key)s, %(created_by)s)
 on conflict do nothing
 returning workflow_execution_id
 
@@ -31,20 +31,20 @@ order by created_at desc
 limit %(limit)s
 
 -- waiting_executions --
--- Executions that wait for a sign-off and have at least one decision, oldest first. Key: workflow_execution_id.
-select e.workflow_execution_id, e.template_name, e.dagster_run_id,
-       count(*) as decisions
+-- Executions that wait and were given a decision since they last rested, oldest first. Key: workflow_execution_id.
+select e.workflow_execution_id, e.template_name, count(*) as decisions
 from workflow_executions e
 join step_sign_offs s using (workflow_execution_id)
 where e.status = 'WAITING_APPROVAL'
 group by e.workflow_execution_id
-order by min(s.decided_at)
+having max(s.decided_at) > e.updated_at
+order by max(s.decided_at)
 limit %(limit)s
 
 -- update_execution_started --
 -- A run took the execution up: remembers the run and clears an earlier failure.
 update workflow_executions
-set status = 'RUNNING', dagster_job = %(dagster_job)s, dagster_run_id = %(dagster_run_id)s, error = null,
+set status = 'RUNNING', dagster_run_id = %(dagster_run_id)s, error = null,
     completed_at = null, started_at = coalesce(started_at, now()), updated_at = now()
 where workflow_execution_id = %(workflow_execution_id)s
 
@@ -57,11 +57,9 @@ select status from workflow_executions where workflow_execution_id = %(workflow_
 update workflow_executions e
 set status = %(status)s, error = %(error)s,
     completed_at = case when %(is_ended)s then now() end,
-    duration_ms = case when %(is_ended)s then (extract(epoch from now() - e.started_at) * 1000)::bigint end,
-    completed_steps = s.completed, skipped_steps = s.skipped, cost_usd = s.cost_usd, updated_at = now()
+    cost_usd = s.cost_usd, tokens = s.tokens, updated_at = now()
 from (
-    select count(*) filter (where status = 'COMPLETED') as completed,
-           count(*) filter (where status = 'SKIPPED') as skipped,
+    select coalesce(sum(tokens_in + tokens_out), 0) as tokens,
            -- One unpriced step leaves the total unknown, which is not the same as free.
            case when bool_and(cost_usd is not null or status = 'SKIPPED') then coalesce(sum(cost_usd), 0) end as cost_usd
     from latest_step_executions
@@ -80,11 +78,10 @@ order by started_at, step_id
 -- upsert_step_started --
 -- A step begins, or begins again after a crash or failure; a completed one is never touched. Rows: none if completed.
 insert into workflow_step_executions as w (
-    workflow_execution_id, step_id, step_name, iteration, attempt, agent_id, depends_on, input_hash,
-    timeout_seconds, max_retries, status, started_at)
+    workflow_execution_id, step_id, step_name, iteration, attempt, agent_id, input_hash, status, started_at)
 values (
-    %(workflow_execution_id)s, %(step_id)s, %(step_name)s, %(iteration)s, 1, %(agent_id)s, %(depends_on)s,
-    %(input_hash)s, %(timeout_seconds)s, %(max_retries)s, 'RUNNING', clock_timestamp())
+    %(workflow_execution_id)s, %(step_id)s, %(step_name)s, %(iteration)s, 1, %(agent_id)s, %(input_hash)s, 'RUNNING',
+    clock_timestamp())
 on conflict (workflow_execution_id, step_id, iteration, map_key) do update
 set attempt = w.attempt + 1, status = 'RUNNING', input_hash = excluded.input_hash, error = null,
     started_at = clock_timestamp(), completed_at = null
@@ -116,20 +113,18 @@ where step_execution_id = %(step_execution_id)s and status = 'WAITING_APPROVAL'
 -- insert_step_skipped --
 -- The step's condition is false: recorded as skipped, with the expression that decided it.
 insert into workflow_step_executions (
-    workflow_execution_id, step_id, step_name, iteration, attempt, agent_id, depends_on, condition_expr,
-    condition_result, status, started_at, completed_at)
+    workflow_execution_id, step_id, step_name, iteration, attempt, agent_id, condition_expr, condition_result, status,
+    started_at, completed_at)
 values (
-    %(workflow_execution_id)s, %(step_id)s, %(step_name)s, %(iteration)s, 1, %(agent_id)s, %(depends_on)s,
-    %(condition_expr)s, false, 'SKIPPED', clock_timestamp(), clock_timestamp())
+    %(workflow_execution_id)s, %(step_id)s, %(step_name)s, %(iteration)s, 1, %(agent_id)s, %(condition_expr)s, false,
+    'SKIPPED', clock_timestamp(), clock_timestamp())
 on conflict do nothing
 
 -- insert_step_iteration --
 -- Changes were requested: the steps open a new iteration in which they are done again.
 insert into workflow_step_executions (
-    workflow_execution_id, step_id, step_name, iteration, attempt, agent_id, depends_on, timeout_seconds, max_retries,
-    status)
-select workflow_execution_id, step_id, step_name, iteration + 1, 1, agent_id, depends_on, timeout_seconds, max_retries,
-       'PENDING'
+    workflow_execution_id, step_id, step_name, iteration, attempt, agent_id, status)
+select workflow_execution_id, step_id, step_name, iteration + 1, 1, agent_id, 'PENDING'
 from latest_step_executions
 where workflow_execution_id = %(workflow_execution_id)s and step_id = %(step_id)s
 on conflict do nothing

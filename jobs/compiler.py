@@ -1,0 +1,263 @@
+"""Turns a workflow template into a Dagster job. What a step does lives in `prisma_assets.engine`; here is only the graph.
+
+Shape: `open_execution` first; then an op per step; before a conditional step a gate with the outputs `run` and `bypass`.
+An input stands for one earlier step, fed by that step's `done` and its gate's `bypass`: an op whose input gets nothing is
+skipped by Dagster, so everything behind a waiting step is skipped, while what stands behind a false condition runs.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import dagster as dg
+
+from jobs.executor import step_tasks
+from prisma_assets.agents.registry import AgentRegistry
+from prisma_assets.domain.workflow.template import Step, Template
+from prisma_assets.engine.run import StepOutcome
+from resources.workflow import RunSession
+
+OPEN = "open_execution"
+SESSION = "session"
+"""Resource key of the run's session with the engine."""
+
+
+def compile_job(template: Template, registry: AgentRegistry) -> dg.JobDefinition:
+    """Compile a checked template to a job named `<template>_job`."""
+    nodes: dict[str, dg.OpDefinition] = {OPEN: _open_op(template)}
+    dependencies: dict[dg.NodeInvocation | str, dict[str, Any]] = {_invocation(template, OPEN): {}}
+    for step in template.in_order():
+        feeds = _feeds(template, step)
+        if step.when is not None:
+            gate = _gate_key(step)
+            nodes[gate] = _gate_op(template, step)
+            dependencies[_invocation(template, gate)] = feeds
+            feeds = {"when_true": dg.DependencyDefinition(gate, "run")}
+        nodes[step.key] = _step_op(template, step, registry, tuple(feeds))
+        dependencies[_invocation(template, step.key)] = feeds
+    graph = dg.GraphDefinition(
+        name=template.name,
+        description=_describe_template(template, registry),
+        node_defs=list(nodes.values()),
+        dependencies=dependencies,
+    )
+    return graph.to_job(
+        name=f"{template.name}_job",
+        description=_describe_template(template, registry),
+        executor_def=step_tasks,
+        tags={"prisma/template": template.name, "prisma/version": template.version},
+        metadata={
+            "template": template.name,
+            "version": template.version,
+            "sha256": template.sha256,
+            "steps": len(template.steps),
+        },
+    )
+
+
+def _gate_key(step: Step) -> str:
+    return f"{step.id}_condition"
+
+
+def _invocation(template: Template, key: str) -> dg.NodeInvocation:
+    # Definition names are unique per code location, so they carry the template; the graph shows the short name.
+    return dg.NodeInvocation(f"{template.name}__{key}", alias=key)
+
+
+def _feeds(template: Template, step: Step) -> dict[str, Any]:
+    if not step.after:
+        return {"opened": dg.DependencyDefinition(OPEN, "opened")}
+    feeds: dict[str, Any] = {}
+    for other_id in step.after:
+        other = next(s for s in template.steps if s.id == other_id)
+        done = dg.DependencyDefinition(other.key, "done")
+        if other.when is None:
+            feeds[other.key] = done
+        else:
+            bypass = dg.DependencyDefinition(_gate_key(other), "bypass")
+            feeds[other.key] = dg.MultiDependencyDefinition([done, bypass])
+    return feeds
+
+
+def _open_op(template: Template) -> dg.OpDefinition:
+    config = {
+        name: dg.Field(
+            dg.Noneable(_CONFIG_TYPES[given.type]),
+            default_value=given.default,
+            is_required=False,
+            description=given.description,
+        )
+        for name, given in template.inputs.items()
+    }
+
+    @dg.op(
+        name=f"{template.name}__{OPEN}",
+        description="Checks the inputs and the engagement folder, and opens (or continues) the execution.",
+        out={"opened": dg.Out(dg.Nothing)},
+        required_resource_keys={SESSION},
+        config_schema={
+            "inputs": dg.Field(
+                dg.Shape(config), default_value={}, description="What the template asks for."
+            ),
+            "sign_offs": dg.Field(
+                dg.Noneable(str),
+                default_value=None,
+                description="File with sign-offs given in advance.",
+            ),
+        },
+        tags={"dagster/compute_kind": "prisma"},
+    )
+    async def _open(context: dg.OpExecutionContext) -> AsyncIterator[dg.Output[None]]:
+        session: RunSession = getattr(context.resources, SESSION)
+        execution = await session.open(template, context.run, context.op_config)
+        context.instance.add_run_tags(context.run_id, session.tags(execution))
+        metadata = {
+            "execution": execution.id,
+            "client": execution.client_id or "none",
+            "period": execution.period or "none",
+            "engagement folder": execution.context.get("engagement_folder") or "none",
+            "started by": execution.created_by,
+        }
+        yield dg.Output(None, "opened", metadata=metadata)
+
+    return _open
+
+
+def _gate_op(template: Template, step: Step) -> dg.OpDefinition:
+    @dg.op(
+        name=f"{template.name}__{_gate_key(step)}",
+        description=f"Decides whether '{step.title}' is needed: `{step.when}`. If not, the step is recorded as skipped.",
+        ins={name: dg.In(dg.Nothing) for name in _feeds(template, step)},
+        out={
+            "run": dg.Out(dg.Nothing, is_required=False, description="The step is needed."),
+            "bypass": dg.Out(dg.Nothing, is_required=False, description="The step is not needed."),
+        },
+        required_resource_keys={SESSION},
+        tags={"dagster/compute_kind": "condition"},
+    )
+    async def _gate(context: dg.OpExecutionContext) -> AsyncIterator[dg.Output[None]]:
+        session: RunSession = getattr(context.resources, SESSION)
+        holds = await (await session.of(template, context.run)).condition(step)
+        yield dg.Output(
+            None,
+            "run" if holds else "bypass",
+            metadata={"condition": str(step.when), "holds": holds},
+        )
+
+    return _gate
+
+
+def _step_op(
+    template: Template, step: Step, registry: AgentRegistry, inputs: tuple[str, ...]
+) -> dg.OpDefinition:
+    @dg.op(
+        name=f"{template.name}__{step.key}",
+        description=_describe_step(step, registry),
+        ins={name: dg.In(dg.Nothing) for name in inputs},
+        out={
+            "done": dg.Out(
+                dg.Nothing, is_required=False, description="The step is done and signed."
+            )
+        },
+        required_resource_keys={SESSION},
+        tags={"dagster/compute_kind": registry.get(step.agent).domain, "prisma/agent": step.agent},
+    )
+    async def _step(
+        context: dg.OpExecutionContext,
+    ) -> AsyncIterator[dg.Output[None] | dg.AssetObservation]:
+        session: RunSession = getattr(context.resources, SESSION)
+        run = await session.of(template, context.run)
+        try:
+            outcome = await run.run(step)
+        except session.expected_errors as error:
+            raise dg.Failure(description=str(error), allow_retries=False) from error
+        metadata = _metadata(step, outcome)
+        if outcome.state == "done":
+            yield dg.Output(None, "done", metadata=metadata)
+            return
+        context.add_output_metadata(metadata, output_name="done")
+        context.log.warning(_why_not_done(step, outcome))
+        context.instance.add_run_tags(context.run_id, {"prisma/state": _state(outcome)})
+
+    return _step
+
+
+def _metadata(step: Step, outcome: StepOutcome) -> dict[str, Any]:
+    from prisma_assets.domain.audit.workpaper_markdown import render_markdown
+
+    from prisma_assets.domain.audit.workpaper import Workpaper
+
+    metadata: dict[str, Any] = {
+        "agent": f"{step.agent} {outcome.agent_version or ''}".strip(),
+        "status": outcome.record.status,
+        "result": "reused from an earlier run" if outcome.reused else "done in this run",
+    }
+    if outcome.workpaper is not None:
+        workpaper = Workpaper.model_validate(outcome.workpaper)
+        metadata["workpaper"] = dg.MetadataValue.md(render_markdown(workpaper))
+        metadata["findings"] = len(workpaper.findings)
+    if outcome.duration_ms is not None:
+        metadata["duration_ms"] = outcome.duration_ms
+    # No price known is shown as such: it is not the same as free.
+    metadata["cost_usd"] = float(outcome.cost_usd) if outcome.cost_usd is not None else "unpriced"
+    return metadata
+
+
+def _state(outcome: StepOutcome) -> str:
+    return "waiting_approval" if outcome.state == "waiting" else "ended"
+
+
+def _why_not_done(step: Step, outcome: StepOutcome) -> str:
+    if outcome.state == "waiting":
+        return f"{step.title}: waits for the sign-off of {', '.join(outcome.waiting_for)}; the run ends here and continues once it is given"
+    return f"{step.title}: the execution has ended; nothing further is done"
+
+
+_CONFIG_TYPES: Mapping[str, Any] = {
+    "text": str,
+    "folder": str,
+    "number": float,
+    "integer": int,
+    "boolean": bool,
+}
+
+
+def _describe_step(step: Step, registry: AgentRegistry) -> str:
+    lines = [
+        f"**{step.title}**",
+        "",
+        step.objective,
+        "",
+        f"Agent: {registry.get(step.agent).name} (`{step.agent}`)",
+    ]
+    if step.support:
+        lines.append("Supported by: " + ", ".join(registry.get(a).name for a in step.support))
+    if step.when is not None:
+        lines.append(f"Only when: `{step.when}`")
+    if step.sign_off is not None:
+        roles = ", ".join(
+            r.role + (f" (when `{r.when}`)" if r.when else "") for r in step.sign_off.roles
+        )
+        needed = f", when `{step.sign_off.when}`" if step.sign_off.when else ""
+        lines.append(f"Sign-off {step.sign_off.kind}: {roles}{needed}")
+    if step.standards:
+        lines.append("Standards: " + "; ".join(step.standards))
+    return "\n\n".join(line for line in lines if line)
+
+
+def _describe_template(template: Template, registry: AgentRegistry) -> str:
+    rows = [
+        f"| {s.id} | {s.title} | {registry.get(s.agent).name} | {', '.join(s.after) or 'start'} | "
+        f"{', '.join(r.role for r in s.sign_off.roles) if s.sign_off else ''} |"
+        for s in template.steps
+    ]
+    head = ["| step | what | agent | after | sign-off |", "|---|---|---|---|---|"]
+    return "\n".join(
+        [
+            f"**{template.title}**, version {template.version}",
+            "",
+            template.description.strip(),
+            "",
+            *head,
+            *rows,
+        ]
+    )

@@ -1,0 +1,44 @@
+"""The composition root: everything Dagster sees, built from plain parts. `defs` is what the code location loads."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from jobs.compiler import SESSION, compile_job
+from prisma_assets.agents.cards import firm_cards
+from prisma_assets.agents.contract import AgentProvider
+from prisma_assets.agents.embedded.provider import EmbeddedProvider
+from prisma_assets.agents.registry import AgentRegistry
+from prisma_assets.engine.library import SHIPPED, TemplateLibrary, read_library
+from prisma_assets.settings import Settings
+from resources.workflow import database_url, run_session
+from sensors.approval import approval_resume_sensor
+
+
+def build_defs(
+    library: TemplateLibrary, registry: AgentRegistry, providers: Mapping[str, AgentProvider]
+) -> dg.Definitions:
+    """Jobs, sensors and resources for these templates and agents."""
+    jobs = {name: compile_job(template, registry) for name, template in library.templates.items()}
+    sensors = [approval_resume_sensor(library, jobs)] if jobs else []
+    return dg.Definitions(
+        jobs=list(jobs.values()),
+        sensors=sensors,
+        resources={SESSION: run_session(registry, providers), "database_url": database_url()},
+    )
+
+
+def product_library(registry: AgentRegistry, settings: Settings) -> TemplateLibrary:
+    """The templates that ship and those of `PRISMA_TEMPLATES`."""
+    folders = [SHIPPED] + ([settings.templates] if settings.templates is not None else [])
+    return read_library(folders, agents=registry.ids)
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The product as the code location loads it."""
+    registry = AgentRegistry(firm_cards())
+    library = product_library(registry, Settings.from_environ())
+    for problem in library.problems:
+        dg.get_dagster_logger("prisma_assets").error(problem)
+    return build_defs(library, registry, {"embedded": EmbeddedProvider()})

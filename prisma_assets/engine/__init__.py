@@ -1,0 +1,1 @@
+"""Runs the steps of an execution, once each, whatever process asks; knows no Dagster."""

@@ -1,0 +1,71 @@
+"""The workflow templates at hand: those that ship and those of `PRISMA_TEMPLATES`. One bad file never takes the others down."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from prisma_assets.domain.errors import InputError
+from prisma_assets.domain.workflow.source import parse_template
+from prisma_assets.domain.workflow.template import Template
+from prisma_assets.domain.workflow.validation import did_you_mean
+
+SHIPPED = Path(__file__).parents[2] / "jobs" / "templates"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplateLibrary:
+    """Templates by name, and what is wrong with the files that could not be read."""
+
+    templates: Mapping[str, Template]
+    problems: tuple[str, ...] = ()
+
+    def get(self, name: str) -> Template:
+        """The template of that name.
+
+        Raises:
+            InputError: No such template; says why when its file could not be read.
+        """
+        if name in self.templates:
+            return self.templates[name]
+        broken = [p for p in self.problems if f"{name}.y" in p]
+        if broken:
+            raise InputError(broken[0])
+        raise InputError(
+            f"no template is called '{name}'{did_you_mean(name, set(self.templates))}; "
+            "`prisma-assets templates list` names them all"
+        )
+
+
+def read_template(path: Path, *, agents: frozenset[str]) -> Template:
+    """Read and check one template file.
+
+    Raises:
+        InputError: It cannot be read or is wrong; one line per mistake.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as UTF-8 text ({error})") from error
+    return parse_template(text, file=str(path), agents=agents)
+
+
+def read_library(folders: Iterable[Path], *, agents: frozenset[str]) -> TemplateLibrary:
+    """Read every `*.yaml` and `*.yml` file of the folders; a template found twice keeps its first place."""
+    templates: dict[str, Template] = {}
+    problems: list[str] = []
+    for folder in folders:
+        for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
+            try:
+                template = read_template(path, agents=agents)
+            except InputError as error:
+                problems.append(str(error))
+                continue
+            if template.name in templates:
+                problems.append(
+                    f"{path}: a template named '{template.name}' exists already; choose another name"
+                )
+            else:
+                templates[template.name] = template
+    return TemplateLibrary(templates=templates, problems=tuple(problems))

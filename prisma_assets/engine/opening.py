@@ -1,0 +1,185 @@
+"""Starting an execution: inputs checked against the template, the engagement read, sign-offs given in advance recorded."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from prisma_assets.domain.audit.engagement import Engagement, Role
+from prisma_assets.domain.audit.workpaper import Frozen
+from prisma_assets.domain.errors import InputError
+from prisma_assets.domain.workflow.template import Input, Template
+from prisma_assets.domain.workflow.validation import did_you_mean
+from prisma_assets.domain.yaml_source import parse_model
+from prisma_assets.engine.sign_off import check_advance
+from prisma_assets.store.workflow import Execution, NewExecution, NewSignOff, WorkflowStore
+
+
+class AdvanceSignOff(Frozen):
+    """One entry of a sign-offs file."""
+
+    step: str
+    user: str
+    decision: Literal["approve", "reject", "changes"] = "approve"
+    comment: str = ""
+    role: Role | None = None
+
+
+class AdvanceSignOffs(Frozen):
+    """A sign-offs file: `sign_offs:` with a list of entries."""
+
+    sign_offs: tuple[AdvanceSignOff, ...] = Field(default=())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """What somebody gives to start a workflow."""
+
+    template: Template
+    inputs: Mapping[str, Any]
+    created_by: str
+    sign_offs: Path | None = None
+    idempotency_key: str | None = None
+    """The same key starts one execution, however often it is asked for."""
+
+
+async def open_execution(store: WorkflowStore, opening: Opening) -> tuple[Execution, bool]:
+    """Check everything, then store the execution with its advance sign-offs in one transaction.
+
+    Returns:
+        The execution, and False when its idempotency key was known and nothing was stored.
+
+    Raises:
+        InputError: An input, the engagement folder or the sign-offs file is wrong; nothing was stored.
+    """
+    template = opening.template
+    inputs = checked_inputs(template, opening.inputs)
+    folder = _engagement_folder(template, inputs)
+    facts, books_sha256 = _read(folder) if folder is not None else (None, None)
+    team = {m.user: tuple(m.roles) for m in facts.team} if facts else {}
+    advance = _advance(opening.sign_offs, template, team) if opening.sign_offs is not None else []
+    new = NewExecution(
+        template_name=template.name,
+        template_version=template.version,
+        template_sha256=template.sha256,
+        dagster_job=f"{template.name}_job",
+        context={
+            "inputs": inputs,
+            "engagement_folder": str(folder) if folder is not None else None,
+            "books_sha256": books_sha256,
+            "team": [{"user": u, "roles": list(r)} for u, r in team.items()],
+            "preparer": facts.preparer if facts else "",
+        },
+        created_by=opening.created_by,
+        client_id=facts.client.id if facts else None,
+        engagement_id=facts.id if facts else None,
+        period=f"{facts.period.start}/{facts.period.end}" if facts else None,
+        idempotency_key=opening.idempotency_key,
+    )
+    execution_id, created = await store.create(new, advance)
+    execution = await store.execution(execution_id)
+    if execution is None:
+        raise InputError(f"execution {execution_id} vanished while it was opened; start it again")
+    return execution, created
+
+
+def checked_inputs(template: Template, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs with defaults filled in and text turned into the declared types.
+
+    Raises:
+        InputError: An unknown or missing input, or a value of the wrong type.
+    """
+    for name in given:
+        if name not in template.inputs:
+            known = set(template.inputs)
+            raise InputError(
+                f"template '{template.name}' has no input '{name}'{did_you_mean(name, known)}; "
+                f"inputs: {', '.join(sorted(known)) or 'none'}"
+            )
+    checked: dict[str, Any] = {}
+    for name, declared in template.inputs.items():
+        value = given.get(name, declared.default)
+        if value is None and declared.required:
+            raise InputError(
+                f"template '{template.name}' needs the input '{name}' ({declared.description})"
+            )
+        checked[name] = _typed(name, value, declared)
+    return checked
+
+
+def _typed(name: str, value: Any, declared: Input) -> Any:
+    if value is None:
+        return None
+    convert = {"number": float, "integer": int, "boolean": _boolean, "text": str, "folder": str}[
+        declared.type
+    ]
+    try:
+        return convert(value)
+    except (TypeError, ValueError):
+        raise InputError(f"input '{name}' must be of type {declared.type}, not '{value}'") from None
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() in ("true", "yes", "1"):
+        return True
+    if str(value).lower() in ("false", "no", "0"):
+        return False
+    raise ValueError(value)
+
+
+def _engagement_folder(template: Template, inputs: Mapping[str, Any]) -> Path | None:
+    names = [
+        n for n, i in template.inputs.items() if i.type == "folder" and inputs.get(n) is not None
+    ]
+    if not names:
+        return None
+    return Path(inputs[names[0]]).expanduser().resolve()
+
+
+def _read(folder: Path) -> tuple[Engagement, str]:
+    from prisma_assets.engagement.facts import books_sha256, read_facts
+
+    return read_facts(folder), books_sha256(folder)
+
+
+def _advance(path: Path, template: Template, team: Mapping[str, Sequence[str]]) -> list[NewSignOff]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: no such file; name the sign-offs file with --sign-offs"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as UTF-8 text ({error})") from error
+    entries = parse_model(text, AdvanceSignOffs, file=str(path)).sign_offs
+    given = []
+    for number, entry in enumerate(entries, start=1):
+        step = template.step(entry.step)
+        sign_off = NewSignOff(
+            execution_id="",
+            step_id=step.id if step is not None else entry.step,
+            user=entry.user,
+            decision=entry.decision,
+            comment=entry.comment,
+            role=entry.role,
+        )
+        try:
+            check_advance(template, team, sign_off)
+        except InputError as error:
+            raise InputError(f"{path}: entry {number}: {error}") from error
+        given.append(sign_off)
+    twice = {
+        (g.step_id, g.user)
+        for g in given
+        if sum((o.step_id, o.user) == (g.step_id, g.user) for o in given) > 1
+    }
+    if twice:
+        step_id, user = sorted(twice)[0]
+        raise InputError(
+            f"{path}: '{user}' signs step '{step_id}' twice; each signature needs its own person"
+        )
+    return given

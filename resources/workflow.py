@@ -1,0 +1,153 @@
+"""What a workflow run needs: one session per run that opens the store, the gateway and the execution in the run's loop."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from prisma_assets.store.call_ledger import PostgresCallLedger
+
+from prisma_assets.agents.contract import AgentProvider
+from prisma_assets.agents.gateway import AgentGateway
+from prisma_assets.agents.registry import AgentRegistry
+from prisma_assets.domain.errors import InputError, PrismaError
+from prisma_assets.domain.workflow.template import Template
+from prisma_assets.engine.opening import Opening, open_execution
+from prisma_assets.engine.run import ExecutionRun
+from prisma_assets.store.database import Database
+from prisma_assets.store.run_lock import RunLock
+from prisma_assets.store.workflow import Execution, WorkflowStore
+
+EXECUTION_TAG = "prisma/execution_id"
+
+_OPEN: dict[str, "RunSession"] = {}
+"""Sessions by Dagster run id. The executor closes a run's session when its event loop ends; a resource's own teardown
+comes later, on another thread, where the loop's connections can no longer be closed."""
+
+
+class RunSession:
+    """One Dagster run's hold on one execution; opened by its first op, closed with the run's event loop."""
+
+    expected_errors = (PrismaError,)
+
+    def __init__(
+        self, *, url: str, registry: AgentRegistry, providers: Mapping[str, AgentProvider]
+    ) -> None:
+        self._url = url
+        self._registry = registry
+        self._providers = providers
+        self._run: ExecutionRun | None = None
+        self._opening = asyncio.Lock()
+        self._closers: list[Callable[[], Any]] = []
+
+    async def open(
+        self, template: Template, run: dg.DagsterRun, config: Mapping[str, Any]
+    ) -> Execution:
+        """Open a new execution from the launchpad's configuration, or take up the one the run is tagged with."""
+        store = self._open_store(run)
+        execution_id = run.tags.get(EXECUTION_TAG)
+        if execution_id is None:
+            sign_offs = config["sign_offs"]
+            opening = Opening(
+                template=template,
+                inputs={k: v for k, v in config["inputs"].items() if v is not None},
+                created_by=run.tags.get("user", "dagster-ui"),
+                sign_offs=Path(sign_offs) if sign_offs else None,
+                idempotency_key=f"dagster:{run.root_run_id or run.run_id}",
+            )
+            execution, _ = await open_execution(store, opening)
+        else:
+            execution = await _known(store, execution_id)
+        await self._take_up(store, template, execution, run)
+        return execution
+
+    async def of(self, template: Template, run: dg.DagsterRun) -> ExecutionRun:
+        """The execution's run; taken up from the run's tag when Dagster re-executes only some steps."""
+        async with self._opening:
+            if self._run is None:
+                execution_id = run.tags.get(EXECUTION_TAG)
+                if execution_id is None:
+                    raise InputError(
+                        "this run has no execution; launch the whole job, not a part of it"
+                    )
+                store = self._open_store(run)
+                await self._take_up(store, template, await _known(store, execution_id), run)
+            if self._run is None:
+                raise PrismaError("the execution could not be taken up")
+            return self._run
+
+    def tags(self, execution: Execution) -> dict[str, str]:
+        """Tags that let people find the run in the UI."""
+        tags = {EXECUTION_TAG: execution.id, "prisma/started_by": execution.created_by}
+        if execution.engagement_id:
+            tags["prisma/engagement"] = execution.engagement_id
+        if execution.client_id:
+            tags["prisma/client"] = execution.client_id
+        return tags
+
+    async def aclose(self) -> None:
+        """Close what was opened, in the loop it was opened in."""
+        closers, self._closers, self._run = self._closers, [], None
+        for close in reversed(closers):
+            await close()
+
+    def _open_store(self, run: dg.DagsterRun) -> WorkflowStore:
+        _OPEN[run.run_id] = self
+        database = Database(self._url)
+        self._closers.append(database.close)
+        return WorkflowStore(database=database)
+
+    async def _take_up(
+        self, store: WorkflowStore, template: Template, execution: Execution, run: dg.DagsterRun
+    ) -> None:
+        lock = RunLock(self._url, execution.id)
+        await lock.acquire()
+        self._closers.append(lock.release)
+        gateway = AgentGateway(self._registry, self._providers, PostgresCallLedger(store.database))
+        self._closers.append(gateway.aclose)
+        taken = ExecutionRun(template=template, execution=execution, store=store, gateway=gateway)
+        await taken.load()
+        await store.take_up(execution.id, run_id=run.run_id)
+        self._run = taken
+
+
+async def close_session(run_id: str) -> None:
+    """Close what the run opened; call it in the run's event loop."""
+    session = _OPEN.pop(run_id, None)
+    if session is not None:
+        await session.aclose()
+
+
+def run_session(
+    registry: AgentRegistry, providers: Mapping[str, AgentProvider]
+) -> dg.ResourceDefinition:
+    """The resource that gives each run its session; the database is the one `DATABASE_URL` names when the run starts."""
+
+    @dg.resource(
+        config_schema={"url": dg.StringSource},
+        description="The run's hold on its execution: database, agent gateway, advance sign-offs.",
+    )
+    def session(context: dg.InitResourceContext) -> RunSession:
+        return RunSession(
+            url=context.resource_config["url"], registry=registry, providers=providers
+        )
+
+    return session.configured({"url": {"env": "DATABASE_URL"}}, name="run_session")
+
+
+def database_url() -> dg.ResourceDefinition:
+    """Address of the product's database, read when it is needed."""
+
+    @dg.resource(config_schema={"url": dg.StringSource}, description="Address of the product's database.")
+    def url(context: dg.InitResourceContext) -> str:
+        return str(context.resource_config["url"])
+
+    return url.configured({"url": {"env": "DATABASE_URL"}}, name="database_url")
+
+
+async def _known(store: WorkflowStore, execution_id: str) -> Execution:
+    execution = await store.execution(execution_id)
+    if execution is None:
+        raise InputError(f"no execution has the id {execution_id}")
+    return execution

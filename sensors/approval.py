@@ -1,0 +1,70 @@
+"""Watches the sign-offs executions wait for, and asks for the run that continues them."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+
+from prisma_assets.domain.errors import PrismaError
+from prisma_assets.engine.library import TemplateLibrary
+from prisma_assets.engine.sign_off import is_decided
+from prisma_assets.store.database import Database
+from prisma_assets.store.workflow import WaitingExecution, WorkflowStore
+from resources.workflow import EXECUTION_TAG
+
+MAX_PER_TICK = 20
+"""A tick asks for at most this many runs, so that it stays far below Dagster's limit of 300 s."""
+
+INTERVAL_SECONDS = 5
+"""A person who has signed looks at the screen; Dagster's daemon looks no oftener than this."""
+
+
+def approval_resume_sensor(
+    library: TemplateLibrary, jobs: Mapping[str, dg.JobDefinition]
+) -> dg.SensorDefinition:
+    """The sensor for these templates."""
+
+    @dg.sensor(
+        name="approval_resume_sensor",
+        jobs=list(jobs.values()),
+        minimum_interval_seconds=INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        required_resource_keys={"database_url"},
+        description="Continues executions whose sign-off has been given, sent back or refused.",
+    )
+    def _sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        url: str = context.resources.database_url
+        try:
+            decided = asyncio.run(_decided(url, library))
+        except PrismaError as error:
+            return dg.SkipReason(str(error))
+        if not decided:
+            return dg.SkipReason("no execution has a decision to act on")
+        return dg.SensorResult(run_requests=[resume_request(e) for e in decided])
+
+    return _sensor
+
+
+def resume_request(execution: WaitingExecution) -> dg.RunRequest:
+    """The run that continues an execution; one per decision given, so that no decision is acted on twice."""
+    return dg.RunRequest(
+        run_key=f"resume:{execution.id}:{execution.decisions}",
+        job_name=f"{execution.template_name}_job",
+        tags={EXECUTION_TAG: execution.id},
+    )
+
+
+async def _decided(url: str, library: TemplateLibrary) -> Sequence[WaitingExecution]:
+    async with Database(url) as database:
+        store = WorkflowStore(database=database)
+        found = []
+        for waiting in await store.waiting(MAX_PER_TICK):
+            execution = await store.execution(waiting.id)
+            template = library.templates.get(waiting.template_name)
+            if (
+                execution is not None
+                and template is not None
+                and await is_decided(store, execution, template)
+            ):
+                found.append(waiting)
+        return found
