@@ -69,6 +69,8 @@ class Workpaper(Frozen):
     """Standards the work rests on."""
     sources: tuple[str, ...] = ()
     """Evidence files as `file (sha256 first 12, N rows)`."""
+    currency: str = ""
+    """Currency of the findings' amounts, ISO 4217. Empty: they are shown without one."""
 
 
 class StepResult(Frozen):

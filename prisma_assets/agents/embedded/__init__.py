@@ -1,0 +1,1 @@
+"""The audit's procedures as an agent provider: the same work every time, without a language model."""

@@ -1,0 +1,103 @@
+"""What each step of the annual audit is for and which function does it. Imports none of them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """One step's brief, used where the template leaves title, objective or standards empty."""
+
+    title: str
+    objective: str
+    references: tuple[str, ...]
+    function: str
+    """`module:function` below `prisma_assets.agents.embedded`, imported when the step runs."""
+
+
+ASSIGNMENTS: dict[str, Assignment] = {
+    "independence_check": Assignment(
+        title="Independence check",
+        objective="Establish whether the firm and the team are independent of the client.",
+        references=("IESBA 400-600", "ISA 220R", "ISQM 1", "Regulation (EU) 537/2014"),
+        function="acceptance:independence_check",
+    ),
+    "engagement_acceptance": Assignment(
+        title="Acceptance and continuance",
+        objective="Give the partner the facts for accepting or declining the engagement.",
+        references=("ISA 210", "ISA 220R", "ISQM 1"),
+        function="acceptance:engagement_acceptance",
+    ),
+    "understand_entity_and_risk": Assignment(
+        title="Understanding the entity and its risks",
+        objective="Establish that the books are whole, and where the statements may be misstated.",
+        references=("ISA 315R", "ISA 500", "ISA 402", "ISA 510"),
+        function="planning:understand_entity_and_risk",
+    ),
+    "fraud_risk_assessment": Assignment(
+        title="Fraud risks",
+        objective="Identify fraud risks and decide which journal entries to test.",
+        references=("ISA 240",),
+        function="planning:fraud_risk_assessment",
+    ),
+    "strategy_materiality_plan": Assignment(
+        title="Strategy, materiality and plan",
+        objective="Set materiality and plan the work so that it answers the risks.",
+        references=("ISA 300", "ISA 320", "ISA 450"),
+        function="planning:strategy_materiality_plan",
+    ),
+    "controls_testing": Assignment(
+        title="Tests of controls",
+        objective="Establish how far the audit may rely on the client's controls.",
+        references=("ISA 330", "ISA 265", "ISA 402"),
+        function="fieldwork:controls_testing",
+    ),
+    "analytics_and_je_testing": Assignment(
+        title="Analytics and journal entry tests",
+        objective="Find entries and relations that do not fit, over the whole ledger.",
+        references=("ISA 520", "ISA 240", "ISA 500"),
+        function="fieldwork:analytics_and_je_testing",
+    ),
+    "substantive_testing": Assignment(
+        title="Substantive tests",
+        objective="Find misstatements in revenue, receivables and payments, and estimate what was not found.",
+        references=("ISA 330", "ISA 500", "ISA 530"),
+        function="substantive:substantive_testing",
+    ),
+    "group_component_work": Assignment(
+        title="Work on components",
+        objective="Direct the components' auditors and take up what they report.",
+        references=("ISA 600",),
+        function="fieldwork:group_component_work",
+    ),
+    "fs_disclosure_review": Assignment(
+        title="Review of the statements",
+        objective="Establish that the draft statements add up and agree to the books.",
+        references=("ISA 330", "ISA 700", "ISA 710", "ISA 720"),
+        function="completion:fs_disclosure_review",
+    ),
+    "completion": Assignment(
+        title="Completion",
+        objective="Evaluate misstatements, events after the period, going concern and representations.",
+        references=("ISA 450", "ISA 560", "ISA 570", "ISA 580"),
+        function="completion:completion",
+    ),
+    "opinion_and_report_draft": Assignment(
+        title="Opinion and draft report",
+        objective="Draft the opinion that the evidence leads to, for the partner's decision.",
+        references=("ISA 700", "ISA 701", "ISA 705", "ISA 706", "ISA 570"),
+        function="reporting:opinion_and_report_draft",
+    ),
+    "engagement_quality_review": Assignment(
+        title="File for the engagement quality review",
+        objective="Prepare the file for a reviewer outside the team; the reviewer concludes.",
+        references=("ISQM 2", "ISA 220R"),
+        function="reporting:engagement_quality_review",
+    ),
+    "release_tcwg_archive": Assignment(
+        title="Release, communication and archive",
+        objective="Establish that the report may be released, and seal the file.",
+        references=("ISA 230", "ISA 260", "ISA 265", "ISA 700", "ISQM 1"),
+        function="reporting:release_tcwg_archive",
+    ),
+}
+"""By task name, in the order of the audit."""

@@ -1,0 +1,139 @@
+"""What a step function is given, and how its outcomes become a workpaper. The steps stand in the files beside this one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prisma_assets.agents.contract import AgentTask
+from prisma_assets.agents.embedded.assignment import ASSIGNMENTS
+from prisma_assets.domain.audit.amount import in_currency
+from prisma_assets.domain.audit.books import Books
+from prisma_assets.domain.audit.edition import EDITIONS, edition_for
+from prisma_assets.domain.audit.engagement import Engagement
+from prisma_assets.domain.audit.outcome import Outcome
+from prisma_assets.domain.audit.workpaper import Evidence, Finding, StepResult, Workpaper
+
+_STANDARDS_WITH_EDITIONS = {e.standard for e in EDITIONS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepWork:
+    """One step's material."""
+
+    engagement: Engagement
+    books: Books
+    task: AgentTask
+
+    @property
+    def currency(self) -> str:
+        """ISO code of the engagement's currency."""
+        return self.engagement.client.currency
+
+    def outputs_of(self, step_id: str) -> Mapping[str, Any]:
+        """An earlier step's outputs; empty when it was skipped."""
+        return self.task.steps.get(step_id) or {}
+
+    def amount(self, cents: int | None) -> str:
+        """An amount as text in the engagement's currency."""
+        return in_currency(cents, self.currency)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """What a step has to say, before it is put into the form of a workpaper."""
+
+    outcomes: Sequence[Outcome]
+    conclusion: str
+    """What follows from the outcomes. When none was performed, "Not performed, because ..." is put before it."""
+    outputs: Mapping[str, Any]
+    evidence: tuple[Evidence, ...] = ()
+    """Tables beyond those of the outcomes, shown first."""
+
+
+def finish(work: StepWork, draft: Draft) -> StepResult:
+    """Put a step's outcomes into a workpaper, and its outputs beside it.
+
+    Every step's outputs also carry `procedures` (how many were performed, which were not and why) and `findings`
+    (number and amount by kind): the later steps see no workpapers.
+    """
+    task = work.task
+    assignment = ASSIGNMENTS[task.task]
+    findings = tuple(f for o in draft.outcomes for f in o.findings)
+    workpaper = Workpaper(
+        step_id=task.step_id,
+        title=task.title or assignment.title,
+        objective=task.objective or assignment.objective,
+        procedures=tuple(o.procedure for o in draft.outcomes),
+        evidence=draft.evidence + tuple(e for o in draft.outcomes for e in o.evidence),
+        findings=findings,
+        conclusion=_conclusion(draft),
+        references=_references(work, task.standards or assignment.references),
+        sources=_sources(work),
+        currency=work.currency,
+    )
+    outputs = {
+        **draft.outputs,
+        "procedures": {
+            "performed": sum(o.is_performed for o in draft.outcomes),
+            "not_performed": [
+                {"name": o.procedure.name, "reason": o.procedure.reason}
+                for o in draft.outcomes
+                if not o.is_performed
+            ],
+        },
+        "findings": findings_by_kind(findings),
+    }
+    return StepResult(workpaper=workpaper, outputs=outputs)
+
+
+def key_procedure(outcome: Outcome, *, problem: str = "") -> dict[str, Any]:
+    """State of a key procedure, as the opinion step reads it.
+
+    Args:
+        outcome: The procedure.
+        problem: Why it does not count although it was performed; empty when it counts.
+    """
+    reason = problem or outcome.procedure.reason
+    return {"is_performed": outcome.is_performed and not problem, "reason": reason}
+
+
+def first_performed(outcomes: Iterable[Outcome]) -> dict[str, Any]:
+    """State of a key procedure that any one of several fulfils; else the reasons of all."""
+    listed = list(outcomes)
+    if any(o.is_performed for o in listed):
+        return {"is_performed": True, "reason": ""}
+    return {
+        "is_performed": False,
+        "reason": "; ".join(dict.fromkeys(o.procedure.reason for o in listed)),
+    }
+
+
+def findings_by_kind(findings: Iterable[Finding]) -> dict[str, dict[str, int]]:
+    """Number of findings and the total of their known amounts, by kind."""
+    kinds: dict[str, dict[str, int]] = {}
+    for finding in findings:
+        row = kinds.setdefault(finding.kind, {"count": 0, "amount_cents": 0})
+        row["count"] += 1
+        row["amount_cents"] += abs(finding.amount_cents or 0)
+    return dict(sorted(kinds.items()))
+
+
+def _conclusion(draft: Draft) -> str:
+    if any(o.is_performed for o in draft.outcomes):
+        return draft.conclusion
+    reasons = "; ".join(dict.fromkeys(o.procedure.reason for o in draft.outcomes))
+    return f"Not performed, because {reasons}. {draft.conclusion}".strip()
+
+
+def _references(work: StepWork, standards: Sequence[str]) -> tuple[str, ...]:
+    start = work.engagement.period.start
+    return tuple(edition_for(s, start) if s in _STANDARDS_WITH_EDITIONS else s for s in standards)
+
+
+def _sources(work: StepWork) -> tuple[str, ...]:
+    facts = f"engagement.yaml (books {work.books.sha256[:12]})"
+    tables = tuple(
+        f"{s.file} (sha256 {s.sha256[:12]}, {s.rows:,} rows)" for s in work.books.sources.values()
+    )
+    provenance = work.engagement.provenance
+    return (facts, *tables, *((provenance,) if provenance else ()))
