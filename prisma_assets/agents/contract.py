@@ -15,15 +15,15 @@ class AgentCard(Frozen):
     """What the firm knows of one agent (domain facts §3.2-3.3)."""
 
     id: str = Field(pattern=r"^[a-z]+(-[a-z]+)+-\d{3}$")
-    name: str
+    name: str = Field(min_length=1)
     domain: str
-    does: str
+    does: str = Field(min_length=1)
     autonomy: str = Field(pattern="^L[0-3]$")
     risk: str = Field(pattern="^(low|medium|high|critical)$")
     tier: int = Field(ge=1, le=4)
     tools: tuple[str, ...]
     standards: tuple[str, ...]
-    version: str
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
     provider: str = "embedded"
     max_concurrency: int = Field(default=4, ge=1)
     """Calls of this agent under way at once, over all its instances."""

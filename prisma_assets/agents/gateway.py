@@ -155,7 +155,8 @@ class AgentGateway:
                 )
                 raise
             except Exception as error:  # noqa: BLE001 - raised again by the caller, once it is in the ledger
-                instance.is_broken = _breaks_instance(error)
+                if _breaks_instance(error):
+                    instance.is_broken = True
                 return _Failed(error=error, duration_ms=_ms_since(began))
             return replace(
                 result,

@@ -10,104 +10,28 @@ from dataclasses import dataclass
 
 K1 = 1.2
 """Saturation of a word found in several fields; the usual value (Robertson & Zaragoza 2009, §3.5)."""
-B = 0.75
-"""How much a long field is held against its words; the usual value (same place)."""
-
-STOP_WORDS = frozenset(
-    [
-        "a",
-        "about",
-        "against",
-        "agent",
-        "agents",
-        "all",
-        "an",
-        "and",
-        "any",
-        "are",
-        "as",
-        "at",
-        "be",
-        "by",
-        "can",
-        "could",
-        "do",
-        "does",
-        "for",
-        "from",
-        "have",
-        "help",
-        "how",
-        "i",
-        "in",
-        "is",
-        "it",
-        "its",
-        "make",
-        "me",
-        "my",
-        "need",
-        "of",
-        "on",
-        "one",
-        "or",
-        "our",
-        "please",
-        "should",
-        "someone",
-        "that",
-        "the",
-        "their",
-        "this",
-        "to",
-        "us",
-        "we",
-        "what",
-        "when",
-        "where",
-        "which",
-        "who",
-        "whom",
-        "will",
-        "with",
-        "would",
-        "you",
-    ]
-)
-"""Words a question contains whatever it asks for."""
 
 WORD = re.compile(r"[a-z]+&[a-z]+|[a-z]+|\d+")
 """`R&D` stays one word; `ISA 315R`, `isa315` and `isa_315` fall into the same pieces."""
 
-SUFFIXES = (
-    *(
-        "isations",
-        "izations",
-        "isation",
-        "ization",
-        "ations",
-        "ation",
-        "ments",
-        "ment",
-        "ities",
-        "ity",
-    ),
-    *(
-        "ences",
-        "ence",
-        "ents",
-        "ent",
-        "ings",
-        "ing",
-        "ions",
-        "ion",
-        "ates",
-        "ate",
-        "ated",
-        "ors",
-        "or",
-    ),
-    *("ers", "er", "ies", "ied", "ed", "es", "ly", "al", "s", "e", "y"),
+STOP_WORDS = frozenset(
+    WORD.findall(
+        "a about against agent agents all an and any are as at be by can could do does for from have help how i in "
+        "is it its make me my need of on one or our please should someone that the their this to us we what when "
+        "where which who whom will with would you"
+    )
+)
+"""Words a question contains whatever it asks for."""
+
+SUFFIXES = tuple(
+    sorted(
+        WORD.findall(
+            "isations izations isation ization ations ation ments ment ities ity ences ence ents ent ings ing "
+            "ions ion ated ates ate ors or ers er ies ied ed es ly al s e y"
+        ),
+        key=len,
+        reverse=True,
+    )
 )
 """Endings taken off, longest first, so that `consolidates` meets `consolidation`."""
 
@@ -142,15 +66,11 @@ class FieldedIndex:
             weights: Importance of each field, > 0.
         """
         self._weights = weights
-        # A word counts once per field: in texts this short repetition says nothing, and a list of
-        # ten IFRS standards would win every question with "IFRS" in it.
+        # A word counts once per field and a field's length does not count (b = 0): in texts this short
+        # neither says anything, and an agent is no worse at IFRS 16 for knowing ASC 842 too.
         self._words = {
             key: {field: frozenset(terms(fields[field])) for field in weights}
             for key, fields in texts.items()
-        }
-        self._lengths = {
-            field: max(1.0, sum(len(words[field]) for words in self._words.values()) / len(texts))
-            for field in weights
         }
         self._spread = Counter(
             term for words in self._words.values() for term in frozenset().union(*words.values())
@@ -184,15 +104,12 @@ class FieldedIndex:
             frequency = 0.0
             for field, words in self._words[key].items():
                 if term in words:
-                    frequency += self._weight(field, words)
+                    frequency += self._weights[field]
                     matched.setdefault(field, []).append(word)
             # BM25F: Robertson & Zaragoza (2009), Foundations and Trends in IR 3(4), §3.6.
             score += self._rarity(term) * frequency / (K1 + frequency)
         found = {field: tuple(dict.fromkeys(words)) for field, words in matched.items()}
         return Ranked(key=key, score=score, matched=found)
-
-    def _weight(self, field: str, words: frozenset[str]) -> float:
-        return self._weights[field] / (1 - B + B * len(words) / self._lengths[field])
 
     def _rarity(self, term: str) -> float:
         # Inverse document frequency with 1 added inside the logarithm, so that it never turns negative (as in Lucene).
