@@ -25,6 +25,8 @@ class Settings:
     """PRISMA_PORT: port of the web address."""
     templates: Path | None = None
     """PRISMA_TEMPLATES: a folder of further workflow templates. None: only those that ship."""
+    warm: bool = True
+    """PRISMA_WARM: runs are forked from a process that has everything imported. 0: each starts a fresh Python."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -39,6 +41,7 @@ class Settings:
             database_url=_database_url(given.get("DATABASE_URL")),
             port=_port(given.get("PRISMA_PORT", str(DEFAULT_PORT))),
             templates=_templates(given.get("PRISMA_TEMPLATES")),
+            warm=_switch("PRISMA_WARM", given.get("PRISMA_WARM", "1")),
         )
 
 
@@ -80,3 +83,9 @@ def _templates(value: str | None) -> Path | None:
             f"PRISMA_TEMPLATES is {folder}, which is not a folder; create it or unset PRISMA_TEMPLATES."
         )
     return folder
+
+
+def _switch(name: str, value: str) -> bool:
+    if value in ("0", "1"):
+        return value == "1"
+    raise InputError(f"{name} is {value!r}; write 1 for on or 0 for off.")

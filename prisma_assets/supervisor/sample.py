@@ -1,0 +1,116 @@
+"""The first start's sample: an engagement folder, one annual audit of it, and what came out. How either is made does not belong here."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from prisma_assets.supervisor.dagster_home import write_atomically
+
+TEMPLATE = "annual_audit"
+OPINION_STEP = "a12"
+
+_MARKER = "sample_audit.json"
+"""Written when the audit has finished: what is there is not done again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleAudit:
+    """How the audit of the sample ended."""
+
+    execution_id: str
+    status: str
+    opinion: str
+    """Conclusion of the step that drafts the opinion; empty when the audit did not get there."""
+    findings: int
+    seconds: float
+    dagster_run_id: str
+    """The run to open in the UI; the last one when the audit took several."""
+
+    @classmethod
+    def from_answer(cls, answer: Mapping[str, Any]) -> Self:
+        """Read what `prisma-assets run --json` printed."""
+        papers = {s["step_id"]: s["workpaper"] for s in answer["steps"] if s["workpaper"]}
+        opinion = papers.get(OPINION_STEP)
+        return cls(
+            execution_id=answer["execution_id"],
+            status=answer["status"],
+            opinion=opinion["conclusion"] if opinion else "",
+            findings=sum(len(paper["findings"]) for paper in papers.values()),
+            seconds=answer["duration_ms"] / 1000,
+            dagster_run_id=(answer["dagster_run_ids"] or [""])[-1],
+        )
+
+    def sentences(self, address: str) -> list[str]:
+        """What a person wants to know of it, and where to look."""
+        lines = [
+            f"Annual audit of the sample: {self.status}, {self.findings} findings, {self.seconds:.1f} s."
+        ]
+        if self.opinion:
+            lines.append(f"Opinion: {self.opinion}")
+        if self.dagster_run_id:
+            lines.append(f"Every step with its workpaper: {address}/runs/{self.dagster_run_id}")
+        return lines
+
+
+class SampleEngagement:
+    """Where the sample lies under the data folder, and what remains to be done for it."""
+
+    def __init__(self, home: Path) -> None:
+        self._engagements = home / "engagements"
+        self.folder = self._engagements / "sample"
+        self._new = self._engagements / ".new"
+        self._marker = home / _MARKER
+        self.answer = home / "logs" / "sample_audit_answer.json"
+
+    def audited(self) -> SampleAudit | None:
+        """The finished audit; None when there was none yet."""
+        try:
+            return SampleAudit(**json.loads(self._marker.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+
+    def is_written(self) -> bool:
+        """Whether the whole folder is there."""
+        return self.folder.is_dir()
+
+    def write_command(self) -> list[str]:
+        """Arguments of the command that writes the sample beside its final place."""
+        self._clear_new()
+        self._new.mkdir(parents=True)
+        return ["sample", str(self._new / self.folder.name)]
+
+    def put_in_place(self) -> None:
+        """Move what was written to its final place; the engagement folder last, for it says that all is there."""
+        for path in sorted(self._new.iterdir(), key=lambda p: p.name == self.folder.name):
+            path.replace(self._engagements / path.name)
+        self._new.rmdir()
+
+    def audit_command(self) -> list[str]:
+        """Arguments of the command that audits it."""
+        sign_offs = self.folder / "sign_offs.yaml"
+        return [
+            "run",
+            TEMPLATE,
+            "--engagement",
+            str(self.folder),
+            "--sign-offs",
+            str(sign_offs),
+            "--json",
+        ]
+
+    def finish(self) -> SampleAudit:
+        """Read the audit's answer and remember it, so that the next start does not repeat it.
+
+        Raises:
+            ValueError: the answer is not what the command promises.
+        """
+        audit = SampleAudit.from_answer(json.loads(self.answer.read_text(encoding="utf-8")))
+        write_atomically(self._marker, json.dumps(asdict(audit), indent=2) + "\n")
+        return audit
+
+    def _clear_new(self) -> None:
+        import shutil
+
+        shutil.rmtree(self._new, ignore_errors=True)

@@ -1,0 +1,47 @@
+"""The one web application: health, our own pages, and behind them all the Dagster UI. What a page shows does not belong here."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
+
+CHECK_SECONDS = 5.0
+"""A part that needs longer to say that it is well is not well: the UI gives a query 15 s."""
+
+HealthCheck = Callable[[], Awaitable[None]]
+"""Returns when the part answers; raises, with a sentence, when it does not."""
+
+
+def create_app(
+    *, dagster: ASGIApp, checks: Mapping[str, HealthCheck], pages: Sequence[BaseRoute] = ()
+) -> Starlette:
+    """Put health and pages in front of the Dagster UI, which answers every other path."""
+
+    async def healthz(_request: Request) -> JSONResponse:
+        """200 when every part answers, else 503 with the reason per part."""
+        results = await asyncio.gather(*(_problem(check) for check in checks.values()))
+        parts = dict(zip(checks, results, strict=True))
+        healthy = not any(parts.values())
+        body = {
+            "status": "ok" if healthy else "unavailable",
+            "parts": {name: problem or "ok" for name, problem in parts.items()},
+        }
+        return JSONResponse(body, status_code=200 if healthy else 503)
+
+    return Starlette(routes=[Route("/healthz", healthz), *pages, Mount("/", dagster)])
+
+
+async def _problem(check: HealthCheck) -> str | None:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await check()
+    except TimeoutError:
+        return f"no answer within {CHECK_SECONDS:.0f} s"
+    except Exception as error:  # noqa: BLE001 - the answer of a health check is the error itself
+        lines = str(error).strip().splitlines()
+        return lines[0] if lines else type(error).__name__
+    return None

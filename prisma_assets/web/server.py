@@ -1,0 +1,94 @@
+"""Serves the web application in one process: Dagster's process context lives in it, and more workers would each load their own."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from prisma_assets.supervisor.code_server import wait_for_code_server
+from prisma_assets.supervisor.dagster_home import LOCATION_NAME
+from prisma_assets.web.app import create_app
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+    from dagster._core.workspace.context import WorkspaceProcessContext
+    from starlette.applications import Starlette
+
+STATEMENT_TIMEOUT_MS = 15_000
+"""Dagster's own limits for its web server (dagster_webserver/cli.py)."""
+POOL_RECYCLE_SECONDS = 3_600
+POOL_OVERFLOW = 20
+
+CLOSE_SECONDS = 2
+"""Open pages hold a websocket that never ends by itself; when stopping they get this long."""
+
+
+def serve(
+    *, host: str, port: int, socket_path: str, database_url: str, start_seconds: float
+) -> None:
+    """Answer on the address until told to stop."""
+    import dagster as dg
+    import uvicorn
+    from dagster._core.workspace.context import WorkspaceProcessContext
+    from dagster._core.workspace.load_target import GrpcServerTarget
+    from dagster_webserver.version import __version__
+
+    wait_for_code_server(socket_path, seconds=start_seconds)
+    target = GrpcServerTarget(
+        host="localhost", port=None, socket=socket_path, location_name=LOCATION_NAME
+    )
+    with dg.DagsterInstance.get() as instance:
+        instance.optimize_for_webserver(STATEMENT_TIMEOUT_MS, POOL_RECYCLE_SECONDS, POOL_OVERFLOW)
+        with WorkspaceProcessContext(
+            instance, version=__version__, workspace_load_target=target
+        ) as context:
+            uvicorn.run(
+                _build(instance, context, database_url),
+                host=host,
+                port=port,
+                log_level="warning",
+                timeout_graceful_shutdown=CLOSE_SECONDS,
+            )
+
+
+def _build(
+    instance: "DagsterInstance", context: "WorkspaceProcessContext", database_url: str
+) -> "Starlette":
+    from dagster_webserver.app import create_app_from_workspace_process_context
+
+    from prisma_assets.store.database import Database
+
+    database = Database(database_url, max_size=2)
+
+    async def database_answers() -> None:
+        await database.fetch("any_execution")
+
+    return create_app(
+        dagster=create_app_from_workspace_process_context(context),
+        checks={
+            "database": database_answers,
+            "dagster": partial(_dagster_answers, instance),
+            "code_location": partial(_code_location_answers, context),
+        },
+    )
+
+
+async def _dagster_answers(instance: "DagsterInstance") -> None:
+    """What every page of the UI needs: the run storage."""
+    import anyio.to_thread
+
+    await anyio.to_thread.run_sync(lambda: instance.get_run_ids(limit=1))
+
+
+async def _code_location_answers(context: "WorkspaceProcessContext") -> None:
+    """The definitions are loaded, and the process that starts runs is there."""
+    import anyio.to_thread
+    from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
+
+    def ask() -> None:
+        entry = context.create_request_context().get_location_entry(LOCATION_NAME)
+        if entry is None or not isinstance(entry.code_location, GrpcServerCodeLocation):
+            raise RuntimeError(
+                entry.load_error.message if entry and entry.load_error else "not loaded"
+            )
+        entry.code_location.client.ping("")
+
+    await anyio.to_thread.run_sync(ask)
