@@ -24,7 +24,7 @@ SESSION = "session"
 def compile_job(template: Template, registry: AgentRegistry) -> dg.JobDefinition:
     """Compile a checked template to a job named `<template>_job`."""
     nodes: dict[str, dg.OpDefinition] = {OPEN: _open_op(template)}
-    dependencies: dict[dg.NodeInvocation | str, dict[str, Any]] = {_invocation(template, OPEN): {}}
+    dependencies: dict[dg.NodeInvocation, dict[str, Any]] = {_invocation(template, OPEN): {}}
     for step in template.in_order():
         feeds = _feeds(template, step)
         if step.when is not None:
@@ -95,9 +95,7 @@ def _open_op(template: Template) -> dg.OpDefinition:
         out={"opened": dg.Out(dg.Nothing)},
         required_resource_keys={SESSION},
         config_schema={
-            "inputs": dg.Field(
-                dg.Shape(config), default_value={}, description="What the template asks for."
-            ),
+            "inputs": dg.Field(config, default_value={}, description="What the template asks for."),
             "sign_offs": dg.Field(
                 dg.Noneable(str),
                 default_value=None,
@@ -182,7 +180,7 @@ def _step_op(
 
 
 def _metadata(step: Step, outcome: StepOutcome) -> dict[str, Any]:
-    from prisma_assets.domain.audit.workpaper_markdown import render_markdown
+    from prisma_assets.agents.embedded.markdown import render_markdown
 
     from prisma_assets.domain.audit.workpaper import Workpaper
 

@@ -364,6 +364,14 @@ CREATE TABLE agent_calls (
     recorded_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- Every Dagster run that worked on an execution.
+CREATE TABLE execution_runs (
+    workflow_execution_id uuid NOT NULL REFERENCES workflow_executions ON DELETE CASCADE,
+    dagster_run_id        text NOT NULL,
+    started_at            timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (workflow_execution_id, dagster_run_id)
+);
+
 -- Which files built this database; written by `prisma-assets migrate`.
 CREATE TABLE schema_migrations (
     name       text PRIMARY KEY,

@@ -9,7 +9,7 @@ from prisma_assets.agents.cards import firm_cards
 from prisma_assets.agents.contract import AgentProvider
 from prisma_assets.agents.embedded.provider import EmbeddedProvider
 from prisma_assets.agents.registry import AgentRegistry
-from prisma_assets.engine.library import SHIPPED, TemplateLibrary, read_library
+from prisma_assets.engine.library import TemplateLibrary, product_library
 from prisma_assets.settings import Settings
 from resources.workflow import database_url, run_session
 from sensors.approval import approval_resume_sensor
@@ -28,17 +28,11 @@ def build_defs(
     )
 
 
-def product_library(registry: AgentRegistry, settings: Settings) -> TemplateLibrary:
-    """The templates that ship and those of `PRISMA_TEMPLATES`."""
-    folders = [SHIPPED] + ([settings.templates] if settings.templates is not None else [])
-    return read_library(folders, agents=registry.ids)
-
-
 @dg.definitions
 def defs() -> dg.Definitions:
     """The product as the code location loads it."""
     registry = AgentRegistry(firm_cards())
-    library = product_library(registry, Settings.from_environ())
+    library = product_library(Settings.from_environ(), agents=registry.ids)
     for problem in library.problems:
         dg.get_dagster_logger("prisma_assets").error(problem)
     return build_defs(library, registry, {"embedded": EmbeddedProvider()})

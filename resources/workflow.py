@@ -133,17 +133,19 @@ def run_session(
             url=context.resource_config["url"], registry=registry, providers=providers
         )
 
-    return session.configured({"url": {"env": "DATABASE_URL"}}, name="run_session")
+    return session.configured({"url": {"env": "DATABASE_URL"}})
 
 
 def database_url() -> dg.ResourceDefinition:
     """Address of the product's database, read when it is needed."""
 
-    @dg.resource(config_schema={"url": dg.StringSource}, description="Address of the product's database.")
+    @dg.resource(
+        config_schema={"url": dg.StringSource}, description="Address of the product's database."
+    )
     def url(context: dg.InitResourceContext) -> str:
         return str(context.resource_config["url"])
 
-    return url.configured({"url": {"env": "DATABASE_URL"}}, name="database_url")
+    return url.configured({"url": {"env": "DATABASE_URL"}})
 
 
 async def _known(store: WorkflowStore, execution_id: str) -> Execution:

@@ -8,6 +8,7 @@ from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.workflow.source import parse_template
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.domain.workflow.validation import did_you_mean
+from prisma_assets.settings import Settings
 
 SHIPPED = Path(__file__).parents[2] / "jobs" / "templates"
 
@@ -69,3 +70,9 @@ def read_library(folders: Iterable[Path], *, agents: frozenset[str]) -> Template
             else:
                 templates[template.name] = template
     return TemplateLibrary(templates=templates, problems=tuple(problems))
+
+
+def product_library(settings: Settings, *, agents: frozenset[str]) -> TemplateLibrary:
+    """The templates that ship and those of `PRISMA_TEMPLATES`."""
+    own = [settings.templates] if settings.templates is not None else []
+    return read_library([SHIPPED, *own], agents=agents)

@@ -1,6 +1,6 @@
 """Starting an execution: inputs checked against the template, the engagement read, sign-offs given in advance recorded."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -112,11 +112,8 @@ def checked_inputs(template: Template, given: Mapping[str, Any]) -> dict[str, An
 def _typed(name: str, value: Any, declared: Input) -> Any:
     if value is None:
         return None
-    convert = {"number": float, "integer": int, "boolean": _boolean, "text": str, "folder": str}[
-        declared.type
-    ]
     try:
-        return convert(value)
+        return _CONVERT[declared.type](value)
     except (TypeError, ValueError):
         raise InputError(f"input '{name}' must be of type {declared.type}, not '{value}'") from None
 
@@ -129,6 +126,15 @@ def _boolean(value: Any) -> bool:
     if str(value).lower() in ("false", "no", "0"):
         return False
     raise ValueError(value)
+
+
+_CONVERT: Mapping[str, Callable[[Any], Any]] = {
+    "number": float,
+    "integer": int,
+    "boolean": _boolean,
+    "text": str,
+    "folder": str,
+}
 
 
 def _engagement_folder(template: Template, inputs: Mapping[str, Any]) -> Path | None:

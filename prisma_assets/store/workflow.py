@@ -220,14 +220,17 @@ class WorkflowStore:
             for r in rows
         ]
 
-    async def take_up(self, execution_id: str, *, job: str, run_id: str) -> None:
+    async def take_up(self, execution_id: str, *, run_id: str) -> None:
         """Mark the execution as being worked on by that run."""
-        params = {
-            "workflow_execution_id": execution_id,
-            "dagster_job": job,
-            "dagster_run_id": run_id,
-        }
-        await self.database.execute("update_execution_started", params)
+        params = {"workflow_execution_id": execution_id, "dagster_run_id": run_id}
+        async with self.database.transaction() as tx:
+            await tx.execute("update_execution_started", params)
+            await tx.execute("insert_execution_run", params)
+
+    async def runs(self, execution_id: str) -> list[str]:
+        """Ids of the Dagster runs that worked on the execution, in order."""
+        rows = await self.database.fetch("execution_runs", {"workflow_execution_id": execution_id})
+        return [r["dagster_run_id"] for r in rows]
 
     async def settle(
         self,

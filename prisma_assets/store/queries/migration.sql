@@ -19,9 +19,6 @@ select name, sha256 from schema_migrations order by applied_at, name
 -- insert_schema_migration --
 insert into schema_migrations (name, sha256) values (%(name)s, %(sha256)s)
 
--- create_schema_dagster --
-create schema if not exists dagster
-
 -- enter_scratch_schema --
 -- Only ever inside a transaction that is rolled back.
 create schema prisma_scratch; set local search_path to prisma_scratch

@@ -152,3 +152,15 @@ insert into step_sign_offs (
 values (
     %(workflow_execution_id)s, %(step_id)s, %(iteration)s, %(role)s, %(user_id)s, %(decision)s, %(comment)s,
     %(given_in_advance)s, %(shown_sha256)s, clock_timestamp())
+
+-- insert_execution_run --
+-- A Dagster run takes the execution up; the same run again changes nothing.
+insert into execution_runs (workflow_execution_id, dagster_run_id)
+values (%(workflow_execution_id)s, %(dagster_run_id)s)
+on conflict do nothing
+
+-- execution_runs --
+-- Dagster runs that worked on the execution, in order. Key: dagster_run_id.
+select dagster_run_id from execution_runs
+where workflow_execution_id = %(workflow_execution_id)s
+order by started_at

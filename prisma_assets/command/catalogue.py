@@ -1,0 +1,126 @@
+"""`templates` and `agents`: what the firm has."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prisma_assets.command.connection import firm, library
+from prisma_assets.command.output import AsJson, answer, note, say, table
+from prisma_assets.engine.library import read_template
+from prisma_assets.settings import Settings
+
+templates = typer.Typer(help="Workflow templates.", no_args_is_help=True)
+agents = typer.Typer(help="The firm's agents.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(templates, name="templates")
+    app.add_typer(agents, name="agents")
+
+
+@templates.command("list")
+def list_templates(as_json: AsJson = False) -> None:
+    """List the templates, and what is wrong with those that cannot be used."""
+    found = library(Settings.from_environ())
+    rows = [(t.name, t.version, len(t.steps), t.title) for t in found.templates.values()]
+    if as_json:
+        keys = ("name", "version", "steps", "title")
+        answer(
+            {
+                "templates": [dict(zip(keys, r, strict=True)) for r in rows],
+                "problems": list(found.problems),
+            }
+        )
+        return
+    table(["name", "version", "steps", "title"], rows)
+    for problem in found.problems:
+        note(problem)
+
+
+@templates.command("show")
+def show_template(name: str, as_json: AsJson = False) -> None:
+    """Show a template's inputs and steps."""
+    template = library(Settings.from_environ()).get(name)
+    if as_json:
+        answer({**template.model_dump(mode="json"), "sha256": template.sha256})
+        return
+    say(
+        f"{template.title} ({template.name} {template.version})",
+        "",
+        template.description.strip(),
+        "",
+    )
+    for key, given in template.inputs.items():
+        say(
+            f"input {key} ({given.type}{', required' if given.required else ''}): {given.description}"
+        )
+    rows = [
+        (
+            s.id,
+            s.title,
+            s.agent,
+            " ".join(s.after),
+            s.when,
+            " ".join(r.role for r in s.sign_off.roles) if s.sign_off else "",
+        )
+        for s in template.steps
+    ]
+    table(["step", "what", "agent", "after", "when", "sign-off"], rows)
+
+
+@templates.command("check")
+def check_template(file: Path, as_json: AsJson = False) -> None:
+    """Check a template file; every mistake is named with line, column and the mend."""
+    template = read_template(file, agents=firm().ids)
+    found = {
+        "file": str(file),
+        "name": template.name,
+        "steps": len(template.steps),
+        "sha256": template.sha256,
+    }
+    if as_json:
+        answer(found)
+    else:
+        say(f"{file}: template '{template.name}' with {len(template.steps)} steps is valid")
+
+
+@agents.command("list")
+def list_agents(
+    domain: Annotated[str | None, typer.Option(help="Only this domain.")] = None,
+    risk: Annotated[str | None, typer.Option(help="Only this risk level.")] = None,
+    who_can: Annotated[
+        str | None, typer.Option("--who-can", help="Rank by what the agent can do.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the agents, or answer who can do something."""
+    registry = firm()
+    if who_can is not None:
+        candidates = registry.who_can(who_can)
+        if as_json:
+            answer([{"id": c.card.id, "name": c.card.name, "why": c.why} for c in candidates])
+        else:
+            table(["id", "name", "why"], [(c.card.id, c.card.name, c.why) for c in candidates])
+        return
+    found = registry.find(domain=domain, risk=risk)
+    if as_json:
+        answer([c.model_dump(mode="json") for c in found])
+    else:
+        table(
+            ["id", "name", "domain", "autonomy", "risk"],
+            [(c.id, c.name, c.domain, c.autonomy, c.risk) for c in found],
+        )
+
+
+@agents.command("show")
+def show_agent(agent_id: str, as_json: AsJson = False) -> None:
+    """Show one agent's card."""
+    card = firm().get(agent_id)
+    if as_json:
+        answer(card.model_dump(mode="json"))
+        return
+    say(f"{card.name} ({card.id}, version {card.version})", "", card.does, "")
+    say(f"domain {card.domain}, autonomy {card.autonomy}, risk {card.risk}, tier {card.tier}")
+    say(f"tools: {', '.join(card.tools)}", f"standards: {', '.join(card.standards) or 'none'}")

@@ -1,0 +1,92 @@
+"""What `run`, `status`, `approve` and `resume` answer about an execution."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prisma_assets.command.output import answer, say, table
+from prisma_assets.domain.workflow.template import Template
+from prisma_assets.engine.sign_off import missing_roles
+from prisma_assets.store.workflow import Execution, StepRow, WorkflowStore
+
+EXIT_BY_STATUS = {"FAILED": 3, "CANCELLED": 3}
+"""A declined or waiting execution did what was asked of it; a failed or cancelled one did not."""
+
+
+async def report(store: WorkflowStore, execution: Execution, template: Template) -> dict[str, Any]:
+    """The execution and its steps as one JSON object; times in milliseconds, cost in US dollars, null when not known."""
+    rows = await store.steps(execution.id)
+    missing = await missing_roles(store, execution, template)
+    return {
+        "execution_id": execution.id,
+        "template": execution.template_name,
+        "status": execution.status,
+        "steps": [_step(s.id, s.name, s.agent, rows.get(s.id)) for s in template.in_order()],
+        "waiting_for": {step: list(roles) for step, roles in missing.items()},
+        "duration_ms": _duration(execution, rows),
+        "cost_usd": float(execution.cost_usd) if execution.cost_usd is not None else None,
+        "error": execution.error,
+        "engagement_id": execution.engagement_id,
+        "dagster_run_ids": await store.runs(execution.id),
+    }
+
+
+def show(found: Mapping[str, Any], *, as_json: bool) -> int:
+    """Print a report; returns the command's exit status."""
+    if as_json:
+        answer(found)
+    else:
+        _show_to_person(found)
+    return EXIT_BY_STATUS.get(found["status"], 0)
+
+
+def _step(step_id: str, name: str, agent: str, row: StepRow | None) -> dict[str, Any]:
+    if row is None:
+        return {
+            "step_id": step_id, "name": name, "status": "PENDING", "agent_id": agent, "duration_ms": None,
+            "cost_usd": None, "iteration": 1, "outputs": {}, "error": None, "workpaper": None,
+        }  # fmt: skip
+    return {
+        "step_id": step_id,
+        "name": name,
+        "status": row.status,
+        "agent_id": agent,
+        "duration_ms": row.duration_ms,
+        "cost_usd": float(row.cost_usd) if row.cost_usd is not None else None,
+        "iteration": row.iteration,
+        "outputs": row.outputs,
+        "error": row.error,
+        "workpaper": row.workpaper,
+    }
+
+
+def _duration(execution: Execution, rows: Mapping[str, StepRow]) -> int | None:
+    """Start to end; while it is not over, the work done so far."""
+    if execution.started_at is not None and execution.completed_at is not None:
+        return round((execution.completed_at - execution.started_at).total_seconds() * 1000)
+    done = [r.duration_ms for r in rows.values() if r.duration_ms is not None]
+    return sum(done) if done else None
+
+
+def _show_to_person(found: Mapping[str, Any]) -> None:
+    say(f"Execution {found['execution_id']}  {found['template']}  {found['status']}", "")
+    table(
+        ["step", "name", "status", "findings", "ms", "conclusion"],
+        [_row(s) for s in found["steps"]],
+    )
+    for step_id, roles in found["waiting_for"].items():
+        say("", f"{step_id} waits for {' or '.join(roles) or 'the next run'}:")
+        if roles:
+            say(
+                f"  prisma-assets approve {found['execution_id']} {step_id} --as USER --decision approve --comment '...'"
+            )
+        say(f"  prisma-assets resume {found['execution_id']}")
+    if found["error"]:
+        say("", f"{found['error'].get('step_id', '')}: {found['error'].get('message', '')}")
+
+
+def _row(step: Mapping[str, Any]) -> Sequence[Any]:
+    paper = step["workpaper"]
+    conclusion = paper["conclusion"] if paper else (step["error"] or {}).get("message", "")
+    short = conclusion if len(conclusion) <= 90 else conclusion[:89] + "…"
+    findings = len(paper["findings"]) if paper else None
+    return step["step_id"], step["name"], step["status"], findings, step["duration_ms"], short

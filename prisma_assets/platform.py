@@ -1,0 +1,69 @@
+"""Runs workflows in this process, recorded in Dagster like any other run."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prisma_assets.settings import Settings
+from prisma_assets.store.server import ServerUrls
+
+if TYPE_CHECKING:
+    import dagster as dg
+    from dagster._core.definitions.reconstruct import ReconstructableJob
+
+_MODULE = "prisma_assets.definitions"
+_QUIET: Mapping[str, object] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""The event log has everything; the terminal of a person who ran one command needs the outcome only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalPlatform:
+    """A Dagster instance and the product's jobs, in this process."""
+
+    instance: "dg.DagsterInstance"
+
+    def run(self, job: str, *, tags: Mapping[str, str]) -> str:
+        """Run a job to its end in this process.
+
+        Returns:
+            The Dagster run's id; whether it succeeded is read from the execution, which knows more than the run.
+        """
+        from dagster._core.execution.api import create_execution_plan, execute_run
+        from dagster._core.instance import DagsterInstance
+        from dagster._core.origin import JobPythonOrigin  # noqa: F401 - asserts that the private API we lean on is there
+
+        instance: DagsterInstance = self.instance
+        recon = _reconstructable(job)
+        plan = create_execution_plan(recon, run_config=_QUIET)
+        run = instance.create_run_for_job(
+            job_def=recon.get_definition(),
+            execution_plan=plan,
+            run_config=_QUIET,
+            tags={**recon.get_definition().tags, **tags},
+            job_code_origin=recon.get_python_origin(),
+        )
+        execute_run(recon, run, instance)
+        return run.run_id
+
+
+@contextmanager
+def local_platform(settings: Settings, urls: ServerUrls) -> Iterator[LocalPlatform]:
+    """Open the Dagster instance of `PRISMA_HOME` on these databases; sets what the code location reads."""
+    import dagster as dg
+
+    from prisma_assets.supervisor.dagster_home import URL_VARIABLE, write_dagster_home
+
+    # The same variables the supervisor hands its children.
+    os.environ[URL_VARIABLE] = urls.dagster
+    os.environ["DATABASE_URL"] = urls.prisma
+    folder = write_dagster_home(settings.home)
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        yield LocalPlatform(instance=instance)
+
+
+def _reconstructable(job: str) -> "ReconstructableJob":
+    from dagster._core.definitions.reconstruct import ReconstructableRepository
+
+    return ReconstructableRepository.for_module(_MODULE, "defs").get_reconstructable_job(job)
