@@ -8,12 +8,10 @@ from prisma_assets.agents.contract import AgentTask
 from prisma_assets.agents.embedded.assignment import ASSIGNMENTS
 from prisma_assets.domain.audit.amount import in_currency
 from prisma_assets.domain.audit.books import Books
-from prisma_assets.domain.audit.edition import EDITIONS, edition_for
+from prisma_assets.domain.audit.edition import editions_in_force
 from prisma_assets.domain.audit.engagement import Engagement
 from prisma_assets.domain.audit.outcome import Outcome
 from prisma_assets.domain.audit.workpaper import Evidence, Finding, StepResult, Workpaper
-
-_STANDARDS_WITH_EDITIONS = {e.standard for e in EDITIONS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +21,8 @@ class StepWork:
     engagement: Engagement
     books: Books
     task: AgentTask
+    warnings: tuple[str, ...] = ()
+    """What the reader of the books found doubtful, as sentences."""
 
     @property
     def currency(self) -> str:
@@ -126,8 +126,7 @@ def _conclusion(draft: Draft) -> str:
 
 
 def _references(work: StepWork, standards: Sequence[str]) -> tuple[str, ...]:
-    start = work.engagement.period.start
-    return tuple(edition_for(s, start) if s in _STANDARDS_WITH_EDITIONS else s for s in standards)
+    return (*standards, *editions_in_force(standards, work.engagement.period.start))
 
 
 def _sources(work: StepWork) -> tuple[str, ...]:

@@ -159,11 +159,8 @@ def key_figures(books: Books) -> KeyFigures:
 
 
 def account_types(frame: Any) -> Any:
-    """The trial balance's account types in one spelling: lower case, singular."""
-    types = frame["account_type"].astype("string").str.strip().str.lower()
-    return types.str.replace(r"^(asset|expense|revenue)s$", r"\1", regex=True).replace(
-        {"liabilities": "liability", "income": "revenue"}
-    )
+    """The trial balance's account types in one spelling."""
+    return frame["account_type"].astype("string").str.strip().str.lower()
 
 
 def _from_statements(books: Books, name: FigureName, line: _Line) -> KeyFigure | None:

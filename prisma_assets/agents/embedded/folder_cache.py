@@ -1,0 +1,54 @@
+"""Keeps the last engagement folders in memory, so that the steps of a run read their books once."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from threading import Lock
+
+from prisma_assets.engagement.folder import EngagementFolder
+
+FOLDERS_KEPT = 2
+"""A run works on one folder; a second one lets two runs of a process alternate. Each may hold hundreds of megabytes."""
+
+
+class FolderCache:
+    """Folders by path and hash. Threads that ask for the same folder at once share one reading."""
+
+    def __init__(
+        self, read: Callable[[Path], EngagementFolder], *, folders: int = FOLDERS_KEPT
+    ) -> None:
+        """Remember how folders are read.
+
+        Args:
+            read: Reads a folder; its errors go to everybody who waits for it, and the next caller tries again.
+            folders: Folders kept; the one unused the longest goes first.
+        """
+        self._read = read
+        self._folders = folders
+        self._lock = Lock()
+        self._readings: OrderedDict[tuple[Path, str], Future[EngagementFolder]] = OrderedDict()
+
+    def get(self, folder: Path, sha256: str) -> EngagementFolder:
+        """The folder as read when its books had that hash."""
+        key = (folder, sha256)
+        with self._lock:
+            reading = self._readings.get(key)
+            is_mine = reading is None
+            if reading is None:
+                reading = self._readings[key] = Future()
+            self._readings.move_to_end(key)
+            while len(self._readings) > self._folders:
+                self._readings.popitem(last=False)
+        if is_mine:
+            self._fulfil(key, reading)
+        return reading.result()
+
+    def _fulfil(self, key: tuple[Path, str], reading: Future[EngagementFolder]) -> None:
+        try:
+            reading.set_result(self._read(key[0]))
+        except BaseException as error:  # noqa: BLE001 - handed to everybody who waits, raised by `result`
+            with self._lock:
+                if self._readings.get(key) is reading:
+                    del self._readings[key]
+            reading.set_exception(error)
