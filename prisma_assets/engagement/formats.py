@@ -35,7 +35,8 @@ DATE_FORMS = (
     (r"^[A-Za-z]{4,} \d{1,2}, \d{4}$", ("%B %d, %Y",)),
 )
 """Shapes of a date found without a setting, and how each may read."""
-TIME_FORMS = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%H%M%S")
+CLOCK = r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d$"
+TIME_FORMS = ("%I:%M:%S %p", "%I:%M %p", "%H%M%S")
 FIRST_DATE, LAST_DATE = np.datetime64("1678-01-01"), np.datetime64("2262-01-01")
 """What datetime64[ns] can hold."""
 
@@ -138,18 +139,40 @@ def times(column: pa.Array, time_format: str | None) -> pa.Array:
             pc.cast(column, pa.timestamp("s", column.type.tz), safe=False), "%H:%M:%S"
         )
     uniques = Uniques.of(text(column))
-    texts = pc.replace_substring_regex(uniques.values, TIME_PART, r"\2\3")
-    texts = pc.replace_substring_regex(texts, r"^(\d{1,2}:\d{2}:\d{2})\.\d+$", r"\1")
-    texts = pc.replace_substring_regex(texts, r"(?i)(\d)([AP]M)$", r"\1 \2")
-    written = texts if time_format is None else uniques.values
-    read = pd.Series(pd.NaT, index=range(len(texts)), dtype="datetime64[s]")
-    for form in TIME_FORMS if time_format is None else (time_format,):
-        read = read.fillna(_parsed(written, form))
-    wrong = read.isna().to_numpy()
+    if time_format is None:
+        clock = _clock(uniques.values)
+        reason = "is not a time of day the reader knows"
+    else:
+        clock = _clock_parsed(uniques.values, (time_format,))
+        reason = f"does not fit time_format '{time_format}'"
+    wrong = np.asarray(clock.is_null())
     if wrong.any():
-        raise ValueProblem(_row(uniques, wrong), "is not a time of day the reader knows" if time_format is None else f"does not fit time_format '{time_format}'", setting="time_format")  # fmt: skip
-    clock = pa.array(read.dt.strftime("%H:%M:%S").to_list() or [], pa.string())
+        raise ValueProblem(_row(uniques, wrong), reason, setting="time_format")
     return clock.take(pa.array(uniques.codes, mask=uniques.codes < 0))
+
+
+def _clock(texts: pa.Array) -> pa.Array:
+    """Texts as "HH:MM:SS"; null where one is no time of day. The common shapes are only completed, not parsed."""
+    for pattern, kept in (
+        (TIME_PART, r"\2\3"),
+        (r"^(\d:\d{2})", r"0\1"),
+        (r"^(\d{2}:\d{2})$", r"\1:00"),
+        (r"^(\d{2}:\d{2}:\d{2})\.\d+$", r"\1"),
+        (r"(?i)(\d)([AP]M)$", r"\1 \2"),
+    ):
+        texts = pc.replace_substring_regex(texts, pattern, kept)
+    done = pc.match_substring_regex(texts, CLOCK)
+    if pc.all(done).as_py() is not False:
+        return texts
+    return pc.if_else(done, texts, _clock_parsed(pc.if_else(done, None, texts), TIME_FORMS))
+
+
+def _clock_parsed(texts: pa.Array, forms: tuple[str, ...]) -> pa.Array:
+    read = pd.Series(pd.NaT, index=range(len(texts)), dtype="datetime64[s]")
+    for form in forms:
+        read = read.fillna(_parsed(texts, form))
+    clock = read.dt.strftime("%H:%M:%S").astype(object)
+    return pa.array(clock.where(read.notna(), None), pa.string())
 
 
 def _whole_days(column: pa.Array) -> np.ndarray:

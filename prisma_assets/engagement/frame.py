@@ -3,7 +3,7 @@
 Reading bytes does not belong here (`source`), nor do checks across rows (`intake`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,15 @@ from prisma_assets.engagement.formats import (
     times,
 )
 from prisma_assets.engagement.mapping import ColumnMap, map_columns, missing_column
-from prisma_assets.engagement.money import AmbiguousDecimalError, Cents, cents, decimal_mark
+from prisma_assets.engagement.money import (
+    AmbiguousDecimalError,
+    Cents,
+    DecimalMark,
+    Written,
+    decimal_mark,
+    number_cents,
+    written_cents,
+)
 from prisma_assets.engagement.source import RawTable
 from prisma_assets.engagement.totals import totals_rows, totals_sentences
 
@@ -87,10 +95,12 @@ class _Reading:
     def read_amounts(self) -> None:
         """Read every amount column; one decimal mark holds for the whole file."""
         columns = {c: self.values(c) for c in self.mapping.columns if self._is_amount(c)}
-        mark = self.settings.decimal_mark or self._decimal_mark(columns)
+        written = {c: Written.of(v) for c, v in columns.items() if not _is_number(v)}
+        mark = self.settings.decimal_mark or self._decimal_mark(written.values())
         for column, values in columns.items():
             with _Problems(self, column, setting="decimal"):
-                read = cents(values, mark)
+                is_written = column in written
+                read = written_cents(written[column], mark) if is_written else number_cents(values)
             self.amounts[column] = read.values
             self._note_rounding(column, read)
 
@@ -98,8 +108,7 @@ class _Reading:
         standard = self.table.column(column)
         return column in (DEBIT, CREDIT) or (standard is not None and standard.kind == "money")
 
-    def _decimal_mark(self, columns: Mapping[str, pa.Array]) -> Any:
-        written = [v for v in columns.values() if not pa.types.is_primitive(v.type)]
+    def _decimal_mark(self, written: Iterable[Written]) -> DecimalMark:
         try:
             return decimal_mark(written)
         except AmbiguousDecimalError as error:
@@ -276,6 +285,10 @@ class _Problems:
                 f"{raw.where(problem.row)}, column '{self.reading.mapping.columns[self.column]}': "
                 f"'{value}' {problem.reason}; {mend}"
             ) from problem
+
+
+def _is_number(values: pa.Array) -> bool:
+    return pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
 
 
 def _weights(values: pa.Array) -> pa.Array:

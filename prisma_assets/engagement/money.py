@@ -30,6 +30,7 @@ HOLDABLE = r"^\d{0,16}(\.\d{0,18})?$"
 
 CREDIT_MARK = r"(?i)([\d).,\s-])(CR|C)\.?$"
 DEBIT_MARK = r"(?i)([\d).,\s-])(DR|D)\.?$"
+BRACKETED = r"^\([\s\p{Z}]*(.*?)[\s\p{Z}]*\)$"
 CURRENCY = r"(?:[A-Z]{0,2}\p{Sc}|[A-Z]{3})"
 """A symbol, with or without a country before it, or a code of three letters; only at either end of an amount."""
 DECIMALS = 18
@@ -58,41 +59,8 @@ class Cents:
     """Row of the first of them."""
 
 
-def cents(column: pa.Array, mark: DecimalMark) -> Cents:
-    """Amounts of any column type as whole cents.
-
-    Args:
-        column: Text, numbers or decimals; null is no amount.
-        mark: Decimal mark of text; numbers have none.
-
-    Raises:
-        ValueProblem: A value is no amount.
-    """
-    if pa.types.is_integer(column.type):
-        return _integer_cents(column)
-    if pa.types.is_floating(column.type):
-        return _float_cents(column)
-    return _text_cents(text(column), mark)
-
-
-def decimal_mark(columns: Iterable[pa.Array]) -> DecimalMark:
-    """The decimal mark that reads the amounts of one file, all its columns of text together.
-
-    Raises:
-        AmbiguousDecimalError: The separators there are could be either ("1.234" and nothing that decides).
-    """
-    bodies = pa.chunked_array([_Parts.of(text(c)).body for c in columns], pa.string()).unique()
-    separated = bodies.filter(pc.match_substring_regex(bodies, "[.,]"))
-    if len(separated) == 0:
-        return "."
-    point, comma = (int(pc.sum(pc.match_substring_regex(separated, WELL_FORMED[m])).as_py()) for m in ".,")  # fmt: skip
-    if point == comma == len(separated):
-        raise AmbiguousDecimalError(separated[0].as_py())
-    return "." if point >= comma else ","
-
-
 @dataclass(frozen=True)
-class _Parts:
+class Written:
     """Amounts taken apart: how the sign is written, and the digits with their separators."""
 
     body: pa.Array
@@ -101,14 +69,16 @@ class _Parts:
     """How many signs the value carries; more than one contradicts or repeats itself."""
 
     @staticmethod
-    def of(values: pa.Array) -> "_Parts":
+    def of(column: pa.Array) -> "Written":
+        """Take a column of any type but a number apart."""
+        values = text(column)
         if pc.all(pc.match_substring_regex(values, PLAIN)).as_py() is not False:
             negative = pc.starts_with(values, "-")
-            return _Parts(pc.utf8_ltrim(values, "-"), negative, pc.cast(negative, pa.int8()))
-        return _Parts._taken_apart(values)
+            return Written(pc.utf8_ltrim(values, "-"), negative, pc.cast(negative, pa.int8()))
+        return Written._taken_apart(values)
 
     @staticmethod
-    def _taken_apart(values: pa.Array) -> "_Parts":
+    def _taken_apart(values: pa.Array) -> "Written":
         body = pc.replace_substring_regex(values, r"[−–—]", "-")
         marks = [pc.match_substring_regex(body, mark) for mark in (CREDIT_MARK, DEBIT_MARK)]
         for pattern, kept in (
@@ -119,10 +89,11 @@ class _Parts:
             (r"^[\s\p{Z}]+|[\s\p{Z}]+$", ""),
         ):
             body = pc.replace_substring_regex(body, pattern, kept)
-        bracketed = pc.match_substring_regex(body, r"^\(.*\)$")
+        bracketed = pc.match_substring_regex(body, BRACKETED)
+        body = pc.replace_substring_regex(body, BRACKETED, r"\1")
         leading = pc.starts_with(body, "-")
         trailing = pc.match_substring_regex(body, r".-$")
-        body = pc.replace_substring_regex(body, r"^[-+(][\s\p{Z}]*|[\s\p{Z}]*[-)]$", "")
+        body = pc.replace_substring_regex(body, r"^[-+][\s\p{Z}]*|[\s\p{Z}]*-$", "")
         # An accounting format writes zero as a dash: nothing but the sign is left.
         body = pc.if_else(pc.and_(leading, pc.equal(body, "")), "0", body)
         for _ in range(2):  # neighbouring groups share a digit, which one pass cannot match twice
@@ -130,7 +101,34 @@ class _Parts:
         signs = [bracketed, leading, trailing, *marks]
         counted = [pc.cast(sign, pa.int8()) for sign in signs]
         negative = reduce(pc.or_, signs[:4])  # all but the debit mark
-        return _Parts(body, negative, reduce(pc.add, counted))
+        return Written(body, negative, reduce(pc.add, counted))
+
+
+def decimal_mark(columns: Iterable[Written]) -> DecimalMark:
+    """The decimal mark that reads the amounts of one file, all its columns of text together.
+
+    Raises:
+        AmbiguousDecimalError: The separators there are could be either ("1.234" and nothing that decides).
+    """
+    bodies = pa.chunked_array([written.body for written in columns], pa.string())
+    separated = bodies.filter(pc.match_substring_regex(bodies, "[.,]"))
+    if len(separated) == 0:
+        return "."
+    point, comma = (
+        pc.sum(pc.match_substring_regex(separated, WELL_FORMED[mark])).as_py() for mark in ".,"
+    )
+    if point == comma == len(separated):
+        raise AmbiguousDecimalError(separated[0].as_py())
+    return "." if point >= comma else ","
+
+
+def number_cents(column: pa.Array) -> Cents:
+    """A column of numbers as whole cents.
+
+    Raises:
+        ValueProblem: A value is no amount.
+    """
+    return (_integer_cents if pa.types.is_integer(column.type) else _float_cents)(column)
 
 
 def _integer_cents(column: pa.Array) -> Cents:
@@ -153,8 +151,12 @@ def _float_cents(column: pa.Array) -> Cents:
     return Cents(pa.array(whole.astype(np.int64), mask=~filled), int(off.sum()), first_true(off))
 
 
-def _text_cents(values: pa.Array, mark: DecimalMark) -> Cents:
-    parts = _Parts.of(values)
+def written_cents(parts: Written, mark: DecimalMark) -> Cents:
+    """A column of written amounts as whole cents.
+
+    Raises:
+        ValueProblem: A value is no amount under this decimal mark.
+    """
     formed = pc.match_substring_regex(parts.body, WELL_FORMED[mark])
     _refuse(pc.invert(formed), "is not an amount")
     _refuse(pc.greater(parts.signs, 1), "carries two signs")
