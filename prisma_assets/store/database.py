@@ -64,7 +64,7 @@ def plain_errors(url: str) -> Iterator[None]:
     except psycopg.OperationalError as error:
         raise DatabaseUnavailableError(
             f"The database {address(url)} cannot be used now ({_first_line(error)}); "
-            "check that it runs and that DATABASE_URL is right, then try again."
+            "check that it runs, and DATABASE_URL if it is set, then try again."
         ) from error
 
 
