@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from prisma_assets.domain.audit.amount import percent_of
+from prisma_assets.domain.audit.threshold import firm
 from prisma_assets.domain.audit.workpaper import Finding
 
 Nature = Literal["factual", "projected", "judgmental"]
@@ -30,6 +32,11 @@ DOCUMENT: dict[str, str] = {
     "gl_detail": "journal entry",
 }
 """Tables whose records are the same document under the same number."""
+
+
+Judgement = Literal["acceptable", "further_procedures_required", "material", "not_evaluated"]
+ACCEPTABLE_PCT = firm(50, "%", source="firm practice, of performance materiality")
+"""Misstatement below this share leaves room for what was not found."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,3 +162,19 @@ def uncorrected_cents(rows: Iterable[KindTotal]) -> int:
 def is_clearly_trivial(rows: Sequence[KindTotal], trivial_cents: int | None) -> bool:
     """True when even all of them together stay below the clearly trivial amount (ISA 450 A3: individually and in aggregate)."""
     return trivial_cents is not None and uncorrected_cents(rows) < trivial_cents
+
+
+def judge(rows: Iterable[KindTotal], performance_cents: int | None) -> Judgement:
+    """Hold what is uncorrected against performance materiality.
+
+    Returns:
+        acceptable below half of it, material from it on, further procedures in between (firm practice; ISA 450
+        paragraph 6(b)); not_evaluated without materiality.
+    """
+    if performance_cents is None:
+        return "not_evaluated"
+    found = uncorrected_cents(rows)
+    if found >= performance_cents:
+        return "material"
+    limit = percent_of(performance_cents, ACCEPTABLE_PCT.value)
+    return "acceptable" if found < limit else "further_procedures_required"
