@@ -24,6 +24,10 @@ UNSHIPPED_INVOICES = "Invoices match shipments"
 DUPLICATE_PAYMENTS = "Payments are not made twice"
 UNKNOWN_PARTIES = "Customers and suppliers stand in the master data"
 INVOICES_WITHOUT_ORDER = "Invoices match orders"
+LISTED_SHARE = 0.01
+"""Payments equal in supplier, day and amount are listed up to this share of all payments (or 50, which a person can
+look at); above it they are the way the client pays: 11 % of a utility's 142,882 payments were."""
+LISTED_MINIMUM = 50
 _PARTIES = (
     ("invoices_generated", "customer_account_id", "invoice_amount_cents", "customer_master"),
     ("sales_orders", "customer_account_id", "sales_order_amount_cents", "customer_master"),
@@ -184,9 +188,12 @@ def duplicate_payments(books: Books) -> Outcome:
     if reason:
         return not_performed(DUPLICATE_PAYMENTS, reason)
     payments = numbered_payments(books.tables["payments_made"])
-    usable = payments[payments["is_invoice"]]
-    exact = _paid_again(usable, ["supplier", "number", "size"], _SAME_INVOICE)
-    possible = _possibly_paid_again(payments, exact["record_id"])
+    usable = payments[payments["is_invoice"] | (payments["amount_cents"] < 0)]
+    exact = _paid_again(usable, ["supplier_key", "number_key", "size"], _SAME_INVOICE)
+    possible, same_day = _possibly_paid_again(payments, exact["record_id"])
+    too_common = len(same_day) > max(LISTED_MINIMUM, LISTED_SHARE * len(payments))
+    if not too_common:
+        possible = pd.concat([possible, same_day])
     findings = findings_of(
         exact, kind="duplicate_payment", table="payments_made", procedure=DUPLICATE_PAYMENTS
     ) + findings_of(
@@ -200,10 +207,11 @@ def duplicate_payments(books: Books) -> Outcome:
         f"{count(len(exact), 'payment')} made again, together {money(total)}; "
         f"{len(possible):,} more possibly, together {money(possible['amount_cents'].sum())}."
     ]
-    if unidentified := len(payments) - len(usable):
+    if unidentified := int((~payments["is_invoice"]).sum()):
         parts.append(
             f"{count(unidentified, 'payment')} carry no number that identifies one invoice: there, only payments of "
-            "one amount to one supplier on one day could be compared."
+            f"one amount to one supplier on one day could be compared ({len(same_day):,} found"
+            + (", too common to list as exceptions)." if too_common else ").")
         )
     columns = ["record_id", "day", "supplier", "invoice_number", "amount_cents"]
     return performed(
@@ -230,17 +238,19 @@ def duplicate_payments(books: Books) -> Outcome:
     )
 
 
-def _possibly_paid_again(payments: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
+def _possibly_paid_again(
+    payments: pd.DataFrame, known: pd.Series
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Looser matches by invoice number, and matches by day where no number identifies the invoice."""
     usable = payments[payments["is_invoice"]]
-    other = _paid_again(usable[usable["is_long"]], ["number", "size"], _OTHER_SUPPLIER)
-    possible = pd.concat(
-        [
-            _paid_again(usable, ["supplier", "loose_number", "size"], _LIKE_INVOICE),
-            other[other["supplier"] != other["first_supplier"]],
-            _paid_again(payments[~payments["is_invoice"]], ["supplier", "day", "size"], _SAME_DAY),
-        ]
+    other = _paid_again(usable[usable["is_long"]], ["number_key", "size"], _OTHER_SUPPLIER)
+    alike = _paid_again(usable, ["supplier_key", "loose_key", "size"], _LIKE_INVOICE)
+    possible = pd.concat([alike, other[other["supplier"] != other["first_supplier"]]])
+    possible = possible[~possible["record_id"].isin(known)].drop_duplicates("record_id")
+    same_day = _paid_again(
+        payments[~payments["is_invoice"]], ["supplier_key", "day", "size"], _SAME_DAY
     )
-    return possible[~possible["record_id"].isin(known)].drop_duplicates("record_id")
+    return possible, same_day
 
 
 def _paid_again(payments: pd.DataFrame, keys: list[str], wording: str) -> pd.DataFrame:
@@ -257,10 +267,10 @@ def _paid_again(payments: pd.DataFrame, keys: list[str], wording: str) -> pd.Dat
     positive[["first", "first_supplier"]] = repeated[["record_id", "supplier"]].transform("first")
     rank = repeated.cumcount()
     extra = positive[(rank > 0) & (rank >= refunded[positive.index] + 1)].copy()
-    loose = payments[~is_paid & (paid == 0)].groupby(["supplier", "size"]).size()
+    loose = payments[~is_paid & (paid == 0)].groupby(["supplier_key", "size"]).size()
     if len(loose) and len(extra):
-        pairs = pd.MultiIndex.from_frame(extra[["supplier", "size"]])
-        from_latest = extra.groupby(["supplier", "size"]).cumcount(ascending=False)
+        pairs = pd.MultiIndex.from_frame(extra[["supplier_key", "size"]])
+        from_latest = extra.groupby(["supplier_key", "size"]).cumcount(ascending=False)
         extra = extra[
             from_latest.to_numpy() >= loose.reindex(pairs, fill_value=0).to_numpy()
         ].copy()

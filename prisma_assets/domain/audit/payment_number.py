@@ -16,29 +16,35 @@ _LOOKALIKES = str.maketrans("OIL", "011")
 
 
 def numbered_payments(table: pd.DataFrame) -> pd.DataFrame:
-    """Payments by date with comparable numbers; `is_invoice`: the number identifies one invoice of the supplier."""
+    """Payments in order of date with what makes them comparable; payments of nothing are left out.
+
+    Returns:
+        `record_id`, `day`, `supplier`, `amount_cents`, `size` (amount without sign), `invoice_number` as written,
+        whole numbers that are equal for equal suppliers (`supplier_key`), numbers (`number_key`) and numbers but for
+        lookalikes (`loose_key`), and `is_invoice`: the number identifies one invoice; `is_long`: hardly by chance.
+    """
     rows = pd.Series([str(n) for n in range(1, len(table) + 1)], index=table.index, dtype="str")
-    written = (
-        table["invoice_number"]
-        if "invoice_number" in table
-        else pd.Series(pd.NA, table.index, "str")
-    )
+    none = pd.Series("", index=table.index, dtype="str")
+    amounts = table["payment_amount_cents"]
     payments = pd.DataFrame(
         {
             "record_id": table["payment_id"].fillna(rows) if "payment_id" in table else rows,
             "day": table["payment_date"].dt.normalize(),
             "supplier": table["supplier_account_id"],
-            "amount_cents": table["payment_amount_cents"],
-            "size": table["payment_amount_cents"].abs(),
-            "invoice_number": written.fillna(""),
+            "amount_cents": amounts,
+            "size": amounts.abs(),
+            "invoice_number": table.get("invoice_number", none).fillna(""),
         }
     )
     payments = payments[payments["size"] > 0].sort_values("day", kind="stable")
     numbers = _comparable(payments["invoice_number"])
-    payments["number"] = numbers
-    payments["loose_number"] = numbers.str.translate(_LOOKALIKES)
+    payments["supplier_key"] = pd.factorize(payments["supplier"])[0]
+    payments["number_key"], distinct = pd.factorize(numbers)
+    loose = pd.factorize(pd.Series(distinct).str.translate(_LOOKALIKES))[0]
+    payments["loose_key"] = loose[payments["number_key"]]
     payments["is_long"] = numbers.str.len() >= LONG_NUMBER
-    payments["is_invoice"] = _identifies_invoice(payments)
+    has_digit = numbers.str.contains(r"\d", regex=True)
+    payments["is_invoice"] = has_digit & ~_is_reference(payments) & ~_is_standing(payments)
     return payments
 
 
@@ -48,14 +54,16 @@ def _comparable(numbers: pd.Series) -> pd.Series:
     return plain.str.replace(r"^([A-Z]*)0+(\d)", r"\1\2", regex=True)
 
 
-def _identifies_invoice(payments: pd.DataFrame) -> pd.Series:
-    by_number = payments.groupby(["supplier", "number"])
-    is_reference = by_number["size"].transform("nunique") >= REFERENCE_AMOUNTS
-    months = payments["day"].dt.year * 12 + payments["day"].dt.month
-    is_standing = (
-        months.groupby(
-            [payments["supplier"], payments["number"], payments["amount_cents"]]
-        ).transform("nunique")
-        >= REFERENCE_MONTHS
-    )
-    return payments["number"].str.contains(r"\d", regex=True) & ~is_reference & ~is_standing
+def _is_reference(payments: pd.DataFrame) -> pd.Series:
+    keys = ["supplier_key", "number_key"]
+    repeated = payments[payments.duplicated(keys, keep=False)]
+    sizes = repeated.groupby(keys)["size"].transform("nunique")
+    return (sizes >= REFERENCE_AMOUNTS).reindex(payments.index, fill_value=False)
+
+
+def _is_standing(payments: pd.DataFrame) -> pd.Series:
+    keys = ["supplier_key", "number_key", "amount_cents"]
+    repeated = payments[payments.duplicated(keys, keep=False)]
+    month = repeated["day"].dt.year * 12 + repeated["day"].dt.month
+    months = month.groupby([repeated[k] for k in keys]).transform("nunique")
+    return (months >= REFERENCE_MONTHS).reindex(payments.index, fill_value=False)
