@@ -23,10 +23,7 @@ def serve(socket_path: str, *, start_seconds: float, supervised_since: datetime)
         host="localhost", port=None, socket=socket_path, location_name=LOCATION_NAME
     )
     try:
-        with (
-            capture_interrupts(),
-            dg.DagsterInstance.get() as instance,
-        ):
+        with capture_interrupts(), dg.DagsterInstance.get() as instance:
             fail_lost_runs(instance, socket_path, before=supervised_since)
             with daemon_controller_from_instance(
                 instance, workspace_load_target=target
@@ -36,8 +33,8 @@ def serve(socket_path: str, *, start_seconds: float, supervised_since: datetime)
         return
 
 
-def fail_lost_runs(instance: "DagsterInstance", socket_path: str, *, before: datetime) -> int:
-    """Mark runs whose process died with an earlier supervisor (a kill, a power cut), and count them.
+def fail_lost_runs(instance: "DagsterInstance", socket_path: str, *, before: datetime) -> None:
+    """Mark runs whose process died with an earlier supervisor (a kill, a power cut) as failed.
 
     Nobody else would: their process is gone, and Dagster's monitor cannot ask this launcher about it. Left alone they
     show as running for ever and each holds a place in the queue.
@@ -59,4 +56,3 @@ def fail_lost_runs(instance: "DagsterInstance", socket_path: str, *, before: dat
         instance.report_run_failed(
             run, "The process of this run ended with the supervisor that started it."
         )
-    return len(lost)

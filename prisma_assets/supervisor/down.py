@@ -8,6 +8,7 @@ from rich.console import Console
 
 from prisma_assets.domain.errors import InputError, PrismaError
 from prisma_assets.settings import Settings
+from prisma_assets.store.embedded import EmbeddedServer
 from prisma_assets.supervisor.lock import Running, read_running
 
 WAIT_SECONDS = 30.0
@@ -26,6 +27,10 @@ def down(settings: Settings) -> int:
     console = Console(highlight=False, soft_wrap=True)
     running = read_running(settings.home)
     if running is None:
+        if settings.database_url is None and settings.home.is_dir():
+            EmbeddedServer(
+                settings.home
+            ).stop_if_unused()  # A supervisor that was killed leaves its database.
         console.print(f"Nothing is running on {settings.home}.", markup=False)
         return 0
     _ask(running)

@@ -13,10 +13,10 @@ _PR_SET_NAME = 15
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def die_with_parent() -> None:
-    """Ask for SIGTERM when the parent ends; does nothing where the system has no such call."""
+def die_with_parent(how: signal.Signals = signal.SIGTERM) -> None:
+    """Ask for a signal when the parent ends; does nothing where the system has no such call."""
     if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, how)
 
 
 def show_as(name: str) -> None:

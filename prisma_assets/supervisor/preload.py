@@ -10,8 +10,9 @@ import importlib
 import os
 import signal
 import traceback
+from functools import partial
 
-from prisma_assets.supervisor.lifetime import die_with_parent
+from prisma_assets.supervisor.lifetime import die_with_parent, show_as
 
 MODULES = (
     "dagster",
@@ -30,8 +31,10 @@ MODULES = (
 
 # A group of its own: Ctrl-C at the terminal reaches the supervisor only, which then stops the rest in order.
 os.setsid()
+show_as("prisma nursery")
 die_with_parent()
-os.register_at_fork(after_in_child=die_with_parent)
+# Runs are ended at once, for one that is busy would go on unseen; the next start marks them. Servers ask for less.
+os.register_at_fork(after_in_child=partial(die_with_parent, signal.SIGKILL))
 # A shell that starts programs in the background has them ignore Ctrl-C, and so would every run.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for module in MODULES:

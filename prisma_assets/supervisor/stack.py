@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 from prisma_assets.domain.errors import PrismaError
@@ -113,7 +114,15 @@ class Stack:
             parts = [
                 nursery.start("code server", code_server.serve, socket, warm=self._settings.warm)
             ]
-            parts.append(nursery.start("daemon", daemon.serve, socket, start_seconds=START_SECONDS))
+            parts.append(
+                nursery.start(
+                    "daemon",
+                    daemon.serve,
+                    socket,
+                    start_seconds=START_SECONDS,
+                    supervised_since=datetime.now(UTC),
+                )
+            )
             parts.append(
                 nursery.start(
                     "web server",

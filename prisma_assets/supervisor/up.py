@@ -13,9 +13,11 @@ from prisma_assets.supervisor.lock import AlreadyRunningError, hold, read_runnin
 from prisma_assets.supervisor.port import check_free
 from prisma_assets.supervisor.stack import Stack
 
-NEEDED_BYTES = 300 * 1024 * 1024
+FIRST_START_MB = 300
 """A first start fills 73 MB of database, up to 64 MB of its log before the first checkpoint, 40 MB of sample and
-results (measured); twice that lets the firm also work."""
+results (measured); half as much again lets the firm also work."""
+LATER_START_MB = 50
+"""Room for logs and a few write-ahead segments of 16 MB."""
 
 
 def up(settings: Settings, *, port: int | None = None, sample: bool = True) -> int:
@@ -67,11 +69,12 @@ def _already_runs(settings: Settings, port: int | None, display: Display) -> boo
 
 def _check_home(home: Path) -> None:
     """Make the folder and see that it can be written to, before anything is half done."""
+    needed = LATER_START_MB if (home / "dagster").exists() else FIRST_START_MB
     existing = next(folder for folder in (home, *home.parents) if folder.exists())
-    free = shutil.disk_usage(existing).free
-    if free < NEEDED_BYTES:
+    free = shutil.disk_usage(existing).free // 2**20
+    if free < needed:
         raise PrismaError(
-            f"The disk that holds {home} has {free // 2**20} MB left and {NEEDED_BYTES // 2**20} MB are needed; "
+            f"The disk that holds {home} has {free} MB left and {needed} MB are needed; "
             "make room, or set PRISMA_HOME to a folder on another disk."
         )
     try:
