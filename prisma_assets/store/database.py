@@ -68,12 +68,13 @@ def plain_errors(url: str) -> Iterator[None]:
         ) from error
 
 
-def _first_line(error: Exception) -> str:
-    # A connection error lists every address tried, one a line; the last line holds the reason.
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if isinstance(error, psycopg.Error) and error.diag.message_primary:
+def _first_line(error: psycopg.Error) -> str:
+    if error.diag.message_primary:
         return error.diag.message_primary
-    return lines[-1].rpartition(" failed: ")[2] if lines else type(error).__name__
+    # A failed connection lists every address it tried, each with its reason, and hints in between.
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reasons = [line.rpartition(" failed: ")[2] for line in lines if " failed: " in line]
+    return (reasons or lines or [type(error).__name__])[-1].removeprefix("FATAL:").strip()
 
 
 class Transaction:

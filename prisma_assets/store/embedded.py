@@ -202,7 +202,9 @@ class EmbeddedServer:
                 seconds=START_SECONDS + 10,
             )
             if started.returncode == 0:
-                (self._data / "prisma.port").write_text(str(port), encoding="utf-8")
+                noted = self._data / "prisma.port"
+                noted.write_text(str(port), encoding="utf-8")
+                account.own(noted)
                 return
             text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
             if "could not create any TCP/IP sockets" not in text:  # else somebody took the port

@@ -48,11 +48,13 @@ def _works_in(pid: int, data: Path) -> bool:
     """Whether the process is alive with the data folder as its working folder, where every server process stays."""
     try:
         process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == data
-    except (psutil.NoSuchProcess, psutil.ZombieProcess, ValueError):
+        try:
+            return process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == data
+        except psutil.AccessDenied:
+            # Another account's process is not ours. One of ours that hides its folder may be: never take it for dead.
+            return bool(process.uids().effective == data.stat().st_uid)
+    except (psutil.NoSuchProcess, ValueError):
         return False
-    except psutil.AccessDenied:
-        return True  # unknown: never treat a server that may be alive as dead
 
 
 def clear_dead_postmaster(data: Path) -> bool:
