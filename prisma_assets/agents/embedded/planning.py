@@ -56,6 +56,7 @@ def understand_entity_and_risk(work: StepWork) -> StepResult:
                 "pbc_complete": not requested.figures["missing"],
                 "pbc_missing": requested.figures["missing"],
                 "tb_balanced": is_balanced,
+                "tb_difference_cents": balances.figures.get("difference_cents"),
                 "fs_risk_level": overall.level,
                 "fs_risk_reasons": list(overall.reasons),
                 "uses_service_org": engagement.client.uses_service_organisation,

@@ -233,6 +233,29 @@ def confirmations(engagement: Engagement) -> Outcome:
     )
 
 
+CHECKER_MODE = "Checker of the statements is not their preparer"
+
+
+def checker_mode(engagement: Engagement) -> Outcome:
+    """Establish that the firm did not keep the books or prepare the statements it is about to check.
+
+    Figures: `is_barred`. Source: IESBA 601; the firm's rule that a preparer never runs as checker.
+    """
+    facts = engagement.independence
+    if facts is None:
+        return not_performed(CHECKER_MODE, "engagement.yaml has no section independence")
+    prepared = [s.name for s in facts.non_audit_services if s.category == "bookkeeping"]
+    result = "The firm prepared neither books nor statements."
+    if prepared:
+        result = f"The firm prepared records of this client ({', '.join(prepared)}): a person outside that work checks the statements."
+    return performed(
+        CHECKER_MODE,
+        population=count(len(facts.non_audit_services), "service") + " of the last three years",
+        result=result,
+        figures={"is_barred": bool(prepared)},
+    )
+
+
 def _judge_service(service: NonAuditService, *, is_pie: bool) -> tuple[Conclusion, str]:
     if service.category in PROHIBITED_SERVICES:
         return "PROHIBITED", f"not permitted; threat: {PROHIBITED_SERVICES[service.category]}"

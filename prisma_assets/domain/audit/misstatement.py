@@ -19,7 +19,6 @@ FACTUAL_KINDS: dict[str, str] = {
     "unshipped_invoice": "revenue and receivables overstated",
     "duplicate_payment": "cash and supplier balances misstated by a payment made twice",
     "unbalanced_entry": "an account is misstated by the entry's difference",
-    "statement_difference": "a line of the statements disagrees with the books",
     "component_misstatement": "reported by a component and not corrected",
 }
 """Kinds of finding that misstate the accounts, and how. The order says which kind keeps a record that several name."""
@@ -102,6 +101,47 @@ def factual(findings: Iterable[Finding], corrected: Sequence[str]) -> tuple[Miss
             is_corrected=finding.kind in corrected or finding.record_id in corrected,
         )
         for key, finding in found.items()
+    )
+
+
+STATEMENT_KINDS = ("statement_tb_difference", "footing_error", "statement_cross_check")
+"""Kinds of finding that say a statement disagrees with the books or with itself; differences of rounding are not among them."""
+
+
+def statement_differences(
+    findings: Iterable[Finding], known_cents: int | None, corrected: Sequence[str]
+) -> tuple[Misstatement, ...]:
+    """The misstatements of the statements themselves.
+
+    A wrong line disagrees with its accounts, no longer foots and breaks a cross-check, each time by the same amount:
+    equal amounts are one misstatement. Comparatives are left to the reader: they misstate another period (ISA 710).
+
+    Args:
+        findings: Of the statement procedures.
+        known_cents: Imbalance of the trial balance, counted where its cause was found. None: not known.
+        corrected: Kinds or record ids the client has corrected.
+    """
+    found: dict[int, Finding] = {}
+    for finding in findings:
+        size = abs(finding.amount_cents or 0)
+        is_current = "prior year" not in finding.description
+        if (
+            finding.kind in STATEMENT_KINDS
+            and size
+            and is_current
+            and size != abs(known_cents or 0)
+        ):
+            found.setdefault(size, finding)
+    return tuple(
+        Misstatement(
+            kind="statement_difference",
+            nature="factual",
+            document=finding.table,
+            record_id=finding.record_id,
+            cents=size,
+            is_corrected=finding.kind in corrected or finding.record_id in corrected,
+        )
+        for size, finding in found.items()
     )
 
 

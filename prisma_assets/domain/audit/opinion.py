@@ -17,6 +17,7 @@ class KeyProcedure:
     key: str
     words: str
     source: str
+    only_groups: bool = False
 
 
 KEY_PROCEDURES: tuple[KeyProcedure, ...] = (
@@ -26,6 +27,7 @@ KEY_PROCEDURES: tuple[KeyProcedure, ...] = (
     KeyProcedure(step_id="a08", key="revenue", words="revenue was tested against shipments", source="ISA 330 paragraph 18"),
     KeyProcedure(step_id="a08", key="receivables", words="receivables were sampled and the sample evaluated", source="ISA 330 paragraph 18; ISA 530"),
     KeyProcedure(step_id="a08", key="payments", words="payments were tested", source="ISA 330 paragraph 18"),
+    KeyProcedure(step_id="a09", key="components", words="components were concluded on", source="ISA 600R", only_groups=True),
     KeyProcedure(step_id="a10", key="statements", words="the statements were agreed to the books", source="ISA 330 paragraph 20(a)"),
     KeyProcedure(step_id="a11", key="going_concern", words="going concern was evaluated", source="ISA 570"),
     KeyProcedure(step_id="a11", key="subsequent_events", words="subsequent events were reviewed", source="ISA 560 paragraph 6"),
@@ -98,14 +100,16 @@ def decide(facts: OpinionFacts) -> Decision:
     )
 
 
-def gaps(steps: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[str, ...], bool]:
+def gaps(steps: Mapping[str, Mapping[str, Any]], *, is_group: bool) -> tuple[tuple[str, ...], bool]:
     """Key procedures not on file, and whether any is.
 
     Args:
         steps: Outputs of the earlier steps; each names its key procedures under `key_procedures`.
+        is_group: Components have to be concluded on as well.
     """
     missing: list[str] = []
-    for procedure in KEY_PROCEDURES:
+    needed = [p for p in KEY_PROCEDURES if is_group or not p.only_groups]
+    for procedure in needed:
         state = steps.get(procedure.step_id, {}).get("key_procedures", {}).get(procedure.key)
         if state is None:
             missing.append(
@@ -115,7 +119,7 @@ def gaps(steps: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[str, ...], bool]
             missing.append(
                 f"Not on file that {procedure.words} ({procedure.source}): {state['reason']}."
             )
-    return tuple(missing), len(missing) < len(KEY_PROCEDURES)
+    return tuple(missing), len(missing) < len(needed)
 
 
 def required_sections(decision: Decision, *, has_key_audit_matters: bool) -> tuple[str, ...]:

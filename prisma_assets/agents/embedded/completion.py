@@ -1,0 +1,268 @@
+"""Steps a10 and a11: the statements, and everything that has to be settled before an opinion."""
+
+from datetime import date
+from typing import Any
+
+from prisma_assets.agents.embedded.work import Draft, StepWork, finish, key_procedure
+from prisma_assets.domain.audit import (
+    closing,
+    footing,
+    going_concern,
+    independence,
+    misstatement,
+)
+from prisma_assets.domain.audit.key_figure import key_figures
+from prisma_assets.domain.audit.misstatement import KindTotal
+from prisma_assets.domain.audit.outcome import Outcome, count, not_performed, performed
+from prisma_assets.domain.audit.workpaper import Evidence, StepResult
+
+STEPS_WITH_MISSTATEMENTS = ("a03", "a08", "a09", "a10")
+
+
+def fs_disclosure_review(work: StepWork) -> StepResult:
+    """Add the statements up and agree them to the trial balance and to each other, if the firm did not prepare them."""
+    checker = independence.checker_mode(work.engagement)
+    is_barred = checker.figures.get("is_barred", False)
+    foots, ties, agrees = _statement_checks(work, is_barred=is_barred)
+    corrected = _corrected(work)
+    findings = [f for o in (ties, foots, agrees) for f in o.findings]
+    errors = misstatement.statement_differences(
+        findings, work.outputs_of("a03").get("tb_difference_cents"), corrected
+    )
+    source = work.books.sources.get("financial_statements")
+    outcomes = [checker, foots, ties, agrees, *_beyond_the_folder()]
+    return finish(
+        work,
+        Draft(
+            outcomes=outcomes,
+            conclusion=_statement_conclusion(
+                outcomes[1:4], errors_found=len(errors), is_barred=is_barred
+            ),
+            outputs={
+                "disclosure_exceptions": [f.description for f in findings[:EXCEPTIONS_HANDED_ON]],
+                "disclosure_exception_count": len(findings),
+                "fs_version_hash": source.sha256 if source else None,
+                "is_barred": is_barred,
+                "misstatements": misstatement.to_json(misstatement.totals(errors)),
+                "key_procedures": {"statements": key_procedure(ties)},
+            },
+        ),
+    )
+
+
+EXCEPTIONS_HANDED_ON = 50
+"""Exceptions handed on in words; the workpaper holds all of them."""
+
+
+def completion(work: StepWork) -> StepResult:
+    """Sum up misstatements, look past the period's end, weigh going concern, and see that representations are on file."""
+    engagement = work.engagement
+    facts = engagement.completion
+    rows = _all_totals(work)
+    uncorrected = misstatement.uncorrected_cents(rows)
+    plan = work.outputs_of("a05")
+    performance = plan.get("performance_materiality_cents")
+    summary = _summary(work, rows)
+    screened = going_concern.screen(key_figures(work.books), currency=work.currency)
+    outlook, why = going_concern.conclude(screened, facts)
+    today = _as_of(work)
+    events = closing.subsequent_events(facts, engagement.period, today)
+    letter = closing.representations(facts, engagement.period, today)
+    assessment = _assessment(work)
+    exceeds = performance is None or uncorrected >= performance
+    unreflected = events.figures.get("unreflected", [])
+    return finish(
+        work,
+        Draft(
+            outcomes=[summary, screened, assessment, events, letter],
+            conclusion=_completion_conclusion(work, uncorrected, (outlook, why), (events, letter)),
+            outputs={
+                "misstatements": misstatement.to_json(rows),
+                "uncorrected_total_cents": uncorrected,
+                "uncorrected_exceeds_performance_materiality": exceeds,
+                "misstatements_are_evaluated": performance is not None,
+                "going_concern": outlook,
+                "going_concern_reason": why,
+                "going_concern_signs": screened.figures.get("raised", []),
+                "subsequent_events_unreflected": unreflected,
+                "subsequent_events_current": events.figures.get("review_is_current"),
+                "representation_letter_date": letter.figures.get("date"),
+                "tcwg_draft": _tcwg(work, uncorrected, unreflected),
+                "key_procedures": {
+                    "going_concern": _going_concern_key(outlook, why),
+                    "subsequent_events": key_procedure(events),
+                    "representations": key_procedure(letter),
+                },
+            },
+        ),
+    )
+
+
+def _statement_checks(work: StepWork, *, is_barred: bool) -> tuple[Outcome, Outcome, Outcome]:
+    if is_barred:
+        reason = "the firm prepared records of this client, so a person outside that work checks the statements"
+        names = (
+            footing.STATEMENT_FOOTING,
+            footing.STATEMENTS_TO_TRIAL_BALANCE,
+            footing.CROSS_CHECKS,
+        )
+        foots, ties, agrees = (not_performed(name, reason) for name in names)
+        return foots, ties, agrees
+    books = work.books
+    return (
+        footing.statement_footing(books),
+        footing.statements_to_trial_balance(books),
+        footing.statement_cross_checks(books),
+    )
+
+
+def _beyond_the_folder() -> list[Outcome]:
+    """What the review asks for and an engagement folder does not hold."""
+    return [
+        not_performed(
+            "Disclosure checklist",
+            "the engagement folder holds no notes to the statements; the team reads them",
+        ),
+        not_performed(
+            "Other information (ISA 720)",
+            "the engagement folder holds no annual report; the team reads it",
+        ),
+    ]
+
+
+def _statement_conclusion(checks: list[Outcome], *, errors_found: int, is_barred: bool) -> str:
+    if is_barred:
+        return "Not performed, because the firm prepared records of this client; a person outside that work checks the statements."
+    done = [o for o in checks if o.is_performed]
+    if not done:
+        reasons = "; ".join(dict.fromkeys(o.procedure.reason for o in checks))
+        return f"Not performed, because {reasons}."
+    results = " ".join(o.procedure.result for o in done)
+    verdict = (
+        f"{count(errors_found, 'difference')} to clear with the client before the statements can be signed."
+        if errors_found
+        else "The statements can go forward on these checks."
+    )
+    missing = [o.procedure.name.lower() for o in checks if not o.is_performed]
+    gap = f" Not checked: {', '.join(missing)}." if missing else ""
+    return f"{results} {verdict}{gap} Notes and other information remain to be read by the team."
+
+
+def _all_totals(work: StepWork) -> tuple[KindTotal, ...]:
+    rows = [
+        row
+        for step_id in STEPS_WITH_MISSTATEMENTS
+        for row in misstatement.from_json(work.outputs_of(step_id).get("misstatements", []))
+    ]
+    return tuple(sorted(rows, key=lambda t: (-t.uncorrected_cents, t.kind)))
+
+
+def _summary(work: StepWork, rows: tuple[KindTotal, ...]) -> Outcome:
+    """The summary of misstatements against materiality (ISA 450 paragraphs 5 and 11)."""
+    name = "Summary of misstatements"
+    plan = work.outputs_of("a05")
+    reached = [s for s in STEPS_WITH_MISSTATEMENTS if "misstatements" in work.outputs_of(s)]
+    if not reached:
+        return not_performed(name, "no earlier step looked for misstatements")
+    total = misstatement.uncorrected_cents(rows)
+    shown = tuple(
+        (t.kind, t.nature, t.items, work.amount(t.total_cents), work.amount(t.corrected_cents), work.amount(t.uncorrected_cents))
+        for t in rows
+    )  # fmt: skip
+    sums = ("all", "", sum(t.items for t in rows), work.amount(sum(t.total_cents for t in rows)),
+            work.amount(sum(t.corrected_cents for t in rows)), work.amount(total))  # fmt: skip
+    limits = tuple(
+        (words, work.amount(plan.get(key)))
+        for words, key in (("Overall materiality", "overall_materiality_cents"), ("Performance materiality", "performance_materiality_cents"), ("Clearly trivial", "trivial_materiality_cents"), )
+    )  # fmt: skip
+    columns = ("kind", "nature", "items", "total", "corrected", "uncorrected")
+    return performed(
+        name,
+        population=f"misstatements of steps {', '.join(reached)}; factual and projected, without set-off",
+        result=_weighed(work, rows, total),
+        evidence=(
+            Evidence(title=name, columns=columns, rows=(*shown, sums)),
+            Evidence(title="Measured against", columns=("amount", "figure"), rows=limits),
+        ),
+    )
+
+
+def _weighed(work: StepWork, rows: tuple[KindTotal, ...], total: int) -> str:
+    plan = work.outputs_of("a05")
+    overall, performance = (
+        plan.get("overall_materiality_cents"),
+        plan.get("performance_materiality_cents"),
+    )
+    if overall is None or performance is None:
+        return f"Uncorrected: {work.amount(total)}; not evaluated, because materiality was not determined."
+    if misstatement.is_clearly_trivial(rows, plan.get("trivial_materiality_cents")):
+        return f"Uncorrected: {work.amount(total)}, clearly trivial even taken together."
+    if total >= overall:
+        return f"Uncorrected: {work.amount(total)}, at or above overall materiality: material."
+    if total >= performance:
+        return f"Uncorrected: {work.amount(total)}, below overall but not below performance materiality: undetected misstatement could make it material."
+    return f"Uncorrected: {work.amount(total)}, below performance materiality."
+
+
+def _assessment(work: StepWork) -> Outcome:
+    """Management's own assessment of going concern (ISA 570 paragraphs 10-12)."""
+    name = "Management's assessment of going concern"
+    facts = work.engagement.completion
+    if facts is None:
+        return not_performed(name, closing.NO_FACTS)
+    if facts.going_concern_assessment == "none received":
+        return not_performed(name, "no assessment was received from management")
+    return performed(
+        name,
+        population="completion.going_concern_assessment",
+        result=f"Management's assessment: {facts.going_concern_assessment}.",
+    )
+
+
+def _going_concern_key(outlook: str | None, why: str) -> dict[str, Any]:
+    """On file once a conclusion could be drawn; an answer that the books cannot give is a gap."""
+    return {"is_performed": outlook is not None, "reason": "" if outlook else why}
+
+
+def _completion_conclusion(
+    work: StepWork,
+    uncorrected: int,
+    outlook: tuple[str | None, str],
+    last: tuple[Outcome, Outcome],
+) -> str:
+    state, why = outlook
+    words = {
+        None: "Going concern is not determined",
+        "STABLE": "No significant doubt about going concern",
+        "SIGNIFICANT_DOUBT": "There is significant doubt about going concern",
+        "MATERIAL_UNCERTAINTY": "There is a material uncertainty about going concern",
+    }[state]
+    parts = [f"Uncorrected misstatements come to {work.amount(uncorrected)}.", f"{words}: {why}."]
+    parts += [
+        f"{o.procedure.name}: {o.procedure.result}"
+        if o.is_performed
+        else f"{o.procedure.name}: not performed, because {o.procedure.reason}."
+        for o in last
+    ]
+    return " ".join(parts)
+
+
+def _tcwg(work: StepWork, uncorrected: int, unreflected: list[str]) -> list[str]:
+    """Matters to communicate to those charged with governance (ISA 260 paragraphs 14-17, ISA 450 paragraph 12)."""
+    matters = []
+    if uncorrected:
+        matters.append(
+            f"Uncorrected misstatements of {work.amount(uncorrected)}; correction is requested."
+        )
+    matters += [d["description"] for d in work.outputs_of("a06").get("deficiencies", [])]
+    matters += [f"Event after the period not reflected: {event}" for event in unreflected]
+    return matters
+
+
+def _corrected(work: StepWork) -> tuple[str, ...]:
+    facts = work.engagement.completion
+    return facts.corrected if facts else ()
+
+
+def _as_of(work: StepWork) -> date | None:
+    return work.task.as_of.date() if work.task.as_of else None
