@@ -360,7 +360,7 @@ ORDER BY workflow_execution_id, step_id, map_key, iteration DESC;
 -- What each successful agent call answered.
 CREATE TABLE agent_calls (
     call_id     text PRIMARY KEY,
-    result      jsonb NOT NULL,
+    result      json NOT NULL,  -- json, not jsonb: an answer is given again exactly as it was
     recorded_at timestamptz NOT NULL DEFAULT now()
 );
 

@@ -9,7 +9,7 @@ BEGIN;
 
 CREATE TABLE agent_calls (
     call_id     text PRIMARY KEY,
-    result      jsonb NOT NULL,
+    result      json NOT NULL,  -- json, not jsonb: an answer is given again exactly as it was
     recorded_at timestamptz NOT NULL DEFAULT now()
 );
 
