@@ -1,9 +1,11 @@
 """Asynchronous access to PostgreSQL: a pool, transactions and named queries. What the queries mean does not belong here."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -19,7 +21,11 @@ CONNECT_SECONDS = 10
 DEFAULT_MAX_SIZE = 8
 """Connections of one process. The embedded server takes 200; a stack of ten processes stays well below."""
 
+CHECK_AFTER_SECONDS = 1.0
+"""A connection used within this time is taken to be alive; checking each time cost a sixth of a run."""
+
 Connection = psycopg.AsyncConnection[DictRow]
+_LAST_CHECKED: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
 Params = Mapping[str, Any]
 
 
@@ -166,12 +172,19 @@ class Database:
             max_size=self._max_size,
             timeout=CONNECT_SECONDS,
             configure=_send_dict_as_jsonb,
-            # A connection that died with a restarted server is replaced instead of failing its next user.
-            check=AsyncConnectionPool.check_connection,
+            check=_check_idle,
             open=False,
         )
         await pool.open()
         return pool
+
+
+async def _check_idle(connection: Connection) -> None:
+    """Replace a connection that died with a restarted server, without a round trip before every query of a busy one."""
+    now = time.monotonic()
+    if now - _LAST_CHECKED.get(connection, 0.0) > CHECK_AFTER_SECONDS:
+        await AsyncConnectionPool.check_connection(connection)
+    _LAST_CHECKED[connection] = now
 
 
 async def _send_dict_as_jsonb(connection: Connection) -> None:
