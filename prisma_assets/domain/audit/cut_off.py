@@ -36,20 +36,22 @@ def shipment_days(invoices: pd.DataFrame, shipments: pd.DataFrame) -> pd.DataFra
     is_traceable = pd.Series(False, index=invoices.index)
     days = shipments["shipment_date"].dt.normalize()
     names_invoice = pd.Series(False, index=shipments.index)
-    if "invoice_id" in shipments and shipments["invoice_id"].notna().any():
+    if "invoice_id" in shipments:
         names_invoice = shipments["invoice_id"].isin(invoices["invoice_id"])
-        shipped_on = invoices["invoice_id"].map(days.groupby(shipments["invoice_id"]).max())
+        last = days.groupby(shipments["invoice_id"]).max()
+        shipped_on = _looked_up(last, invoices["invoice_id"])
         is_traceable |= bool(names_invoice.any())
     if "sales_order_id" in shipments and "sales_order_id" in invoices:
+        orders = invoices["sales_order_id"]
         loose = shipments[~names_invoice]
-        by_order = days[loose.index].groupby(loose["sales_order_id"]).min()
-        shipped_on = shipped_on.fillna(invoices["sales_order_id"].map(by_order))
-        is_traceable |= (
-            invoices["sales_order_id"].notna() & shipments["sales_order_id"].notna().any()
-        )
-    return pd.DataFrame(
-        {"shipped_on": shipped_on.astype("datetime64[ns]"), "is_traceable": is_traceable}
-    )
+        first = days[loose.index].groupby(loose["sales_order_id"]).min()
+        shipped_on = shipped_on.fillna(_looked_up(first, orders))
+        is_traceable |= orders.notna() & bool(shipments["sales_order_id"].notna().any())
+    return pd.DataFrame({"shipped_on": shipped_on, "is_traceable": is_traceable})
+
+
+def _looked_up(days: pd.Series, keys: pd.Series) -> pd.Series:
+    return pd.Series(days.reindex(keys).to_numpy(), index=keys.index)
 
 
 def sales_cut_off(books: Books, period: Period) -> Outcome:

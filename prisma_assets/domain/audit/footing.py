@@ -30,7 +30,10 @@ ROUNDING_UNITS = (100_000_000, 100_000, 100)
 ROUNDING_SHARE = 0.01
 """A difference above this share of the total is no rounding, whatever the unit."""
 _COLUMNS = {"amount_cents": "current year", "amount_prior_year_cents": "prior year"}
-
+_BALANCES = {
+    "amount_cents": "amount_ending_cents",
+    "amount_prior_year_cents": "amount_prior_year_cents",
+}
 _TOTAL_ASSETS = re.compile(r"(total)?assets")
 _LIABILITIES_AND_EQUITY = re.compile(
     r"(total)?(liabilities.*(equity|deficit|capital)|(equity|capital).*liabilities)"
@@ -138,12 +141,14 @@ def statements_to_trial_balance(books: Books) -> Outcome:
         return not_performed(STATEMENTS_TO_TRIAL_BALANCE, "no account names its statement line")
     lines = books.tables["financial_statements"]
     unit = _rounding_unit(lines["amount_cents"])
-    compared = _compared(lines, accounts, "amount_cents", "amount_ending_cents").assign(
-        year="current year"
+    compared = pd.concat(
+        [
+            _compared(lines, accounts, column, balance).assign(year=_COLUMNS[column])
+            for column, balance in _BALANCES.items()
+            if column in lines and balance in accounts
+        ],
+        ignore_index=True,
     )
-    if {"amount_prior_year_cents"} <= set(lines.columns) & set(accounts.columns):
-        prior = _compared(lines, accounts, "amount_prior_year_cents", "amount_prior_year_cents")
-        compared = pd.concat([compared, prior.assign(year="prior year")], ignore_index=True)
     wrong = compared[compared["amount_cents"].abs() * 2 > (unit if unit > 1 else 0)].copy()
     wrong["description"] = [
         f"Line {row.record_id} ({row.year}) shows {money(row.presented_cents)}, its accounts come to "
@@ -151,16 +156,11 @@ def statements_to_trial_balance(books: Books) -> Outcome:
         for row in wrong.itertuples(index=False)
     ]
     stray = _stray_accounts(lines, accounts)
+    name = STATEMENTS_TO_TRIAL_BALANCE
     findings = findings_of(
-        wrong,
-        kind="statement_tb_difference",
-        table="financial_statements",
-        procedure=STATEMENTS_TO_TRIAL_BALANCE,
+        wrong, kind="statement_tb_difference", table="financial_statements", procedure=name
     ) + findings_of(
-        stray,
-        kind="account_without_statement_line",
-        table="trial_balance",
-        procedure=STATEMENTS_TO_TRIAL_BALANCE,
+        stray, kind="account_without_statement_line", table="trial_balance", procedure=name
     )
     result = f"{count(len(compared) - len(wrong), 'line')} of {len(compared):,} agree with their accounts."
     if unit > 1:

@@ -300,7 +300,7 @@ def _late(ledger: _Ledger) -> pd.Series:
 
 def _out_of_hours(ledger: _Ledger) -> pd.Series:
     lines, criteria = ledger.lines, ledger.criteria
-    is_out = lines["entered_date"].dt.dayofweek >= 5  # Saturday, Sunday
+    is_out = lines["entered_date"].dt.day_of_week >= 5  # Saturday, Sunday
     if "entered_time" in lines:
         hours = lines["entered_time"]
         early = hours < criteria.day_start.isoformat()

@@ -203,30 +203,25 @@ def duplicate_payments(books: Books) -> Outcome:
         procedure=DUPLICATE_PAYMENTS,
     )
     total = int(exact["amount_cents"].sum())
-    parts = [
+    unidentified = int((~payments["is_invoice"]).sum())
+    result = (
         f"{count(len(exact), 'payment')} made again, together {money(total)}; "
         f"{len(possible):,} more possibly, together {money(possible['amount_cents'].sum())}."
-    ]
-    if unidentified := int((~payments["is_invoice"]).sum()):
-        parts.append(
-            f"{count(unidentified, 'payment')} carry no number that identifies one invoice: there, only payments of "
-            f"one amount to one supplier on one day could be compared ({len(same_day):,} found"
+    )
+    if unidentified:
+        result += (
+            f" {count(unidentified, 'payment')} carry no number that identifies one invoice: there, only payments "
+            f"of one amount to one supplier on one day could be compared ({len(same_day):,} found"
             + (", too common to list as exceptions)." if too_common else ").")
         )
-    columns = ["record_id", "day", "supplier", "invoice_number", "amount_cents"]
+    shown = exact.sort_values("amount_cents", ascending=False, kind="stable")
+    shown = shown[["record_id", "day", "supplier", "invoice_number", "amount_cents"]]
     return performed(
         DUPLICATE_PAYMENTS,
         population=f"{count(len(payments), 'payment')}, net total {money(payments['amount_cents'].sum())}",
-        result=" ".join(parts),
+        result=result,
         findings=findings,
-        evidence=(
-            evidence_of(
-                "Payments made again, largest first",
-                exact.sort_values("amount_cents", ascending=False, kind="stable")[columns],
-            ),
-        )
-        if len(exact)
-        else (),
+        evidence=(evidence_of("Payments made again, largest first", shown),) if len(exact) else (),
         figures={
             "payments": len(payments),
             "exceptions": len(exact),

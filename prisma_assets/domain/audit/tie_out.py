@@ -153,13 +153,11 @@ def ledger_to_trial_balance(books: Books, period: Period | None = None) -> Outco
             ["record_id", "gl_account_name", "ledger_cents", "movement_cents", "amount_cents"]
         ].itertuples(index=False)
     ]
+    name = LEDGER_TO_TRIAL_BALANCE
     findings = findings_of(
-        wrong, kind="ledger_tb_difference", table="trial_balance", procedure=LEDGER_TO_TRIAL_BALANCE
+        wrong, kind="ledger_tb_difference", table="trial_balance", procedure=name
     ) + findings_of(
-        unmatched,
-        kind="account_not_in_trial_balance",
-        table="gl_detail",
-        procedure=LEDGER_TO_TRIAL_BALANCE,
+        unmatched, kind="account_not_in_trial_balance", table="gl_detail", procedure=name
     )
     outside = int((~inside).sum())
     skipped = int(compared["movement_cents"].isna().sum())
@@ -183,13 +181,11 @@ def ledger_to_trial_balance(books: Books, period: Period | None = None) -> Outco
     )
 
 
-def subledger_to_control_account(books: Books, control_accounts: tuple[str, ...] = ()) -> Outcome:
+def subledger_to_control_account(books: Books) -> Outcome:
     """Compare the open customer items with the receivable account in the trial balance.
 
-    Args:
-        books: Needs `open_accounts_receivable` and `trial_balance`.
-        control_accounts: Account numbers of the control account. Empty: asset accounts whose name says trade
-            receivables; where several do, the one that agrees, else all of them together.
+    The control account is the asset account whose name says trade receivables; where several do, the one that
+    agrees with the open items, else all of them together.
     """
     reason = lacking(books, "open_accounts_receivable", "open_amount_cents") or lacking(
         books, "trial_balance", "amount_ending_cents"
@@ -198,7 +194,7 @@ def subledger_to_control_account(books: Books, control_accounts: tuple[str, ...]
         return not_performed(CONTROL_ACCOUNT, reason)
     items = books.tables["open_accounts_receivable"]
     accounts = books.tables["trial_balance"]
-    control = _control_rows(accounts, control_accounts)
+    control = _control_rows(accounts)
     if control.empty:
         return not_performed(
             CONTROL_ACCOUNT, "no trial balance account is recognisable as trade receivables"
@@ -308,9 +304,7 @@ def _number_gaps(journal_ids: pd.Series) -> tuple[pd.DataFrame, int]:
     return gaps[["record_id", "numbers", "description"]], int((~consecutive).sum())
 
 
-def _control_rows(accounts: pd.DataFrame, numbers: tuple[str, ...]) -> pd.DataFrame:
-    if numbers:
-        return accounts[accounts["gl_account_number"].isin(numbers)]
+def _control_rows(accounts: pd.DataFrame) -> pd.DataFrame:
     names = accounts["gl_account_name"].fillna("")
     is_trade = [bool(_RECEIVABLE.search(n)) and not _NOT_TRADE.search(n) for n in names]
     return accounts[
