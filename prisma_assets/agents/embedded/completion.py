@@ -35,6 +35,7 @@ def fs_disclosure_review(work: StepWork) -> StepResult:
         work,
         Draft(
             outcomes=outcomes,
+            core=[foots, ties, agrees],
             conclusion=_statement_conclusion(
                 outcomes[1:4], errors_found=len(errors), is_barred=is_barred
             ),
@@ -43,7 +44,9 @@ def fs_disclosure_review(work: StepWork) -> StepResult:
                 "disclosure_exception_count": len(findings),
                 "fs_version_hash": source.sha256 if source else None,
                 "is_barred": is_barred,
-                "misstatements": misstatement.to_json(misstatement.totals(errors)),
+                "misstatements": misstatement.to_json(misstatement.totals(errors))
+                if any(o.is_performed for o in (foots, ties, agrees))
+                else None,
                 "key_procedures": {"statements": key_procedure(ties)},
             },
         ),
@@ -59,17 +62,20 @@ def completion(work: StepWork) -> StepResult:
     engagement = work.engagement
     facts = engagement.completion
     rows = _all_totals(work)
-    uncorrected = misstatement.uncorrected_cents(rows)
+    summary = _summary(work, rows)
+    uncorrected = misstatement.uncorrected_cents(rows) if summary.is_performed else None
     plan = work.outputs_of("a05")
     performance = plan.get("performance_materiality_cents")
-    summary = _summary(work, rows)
     screened = going_concern.screen(key_figures(work.books), currency=work.currency)
     outlook, why = going_concern.conclude(screened, facts)
     today = _as_of(work)
     events = closing.subsequent_events(facts, engagement.period, today)
     letter = closing.representations(facts, engagement.period, today)
     assessment = _assessment(work)
-    exceeds = performance is None or uncorrected >= performance
+    is_evaluated = performance is not None and uncorrected is not None
+    exceeds = (
+        not is_evaluated or uncorrected >= performance
+    )  # a partner looks at what nobody could evaluate
     unreflected = events.figures.get("unreflected", [])
     return finish(
         work,
@@ -80,7 +86,7 @@ def completion(work: StepWork) -> StepResult:
                 "misstatements": misstatement.to_json(rows),
                 "uncorrected_total_cents": uncorrected,
                 "uncorrected_exceeds_performance_materiality": exceeds,
-                "misstatements_are_evaluated": performance is not None,
+                "misstatements_are_evaluated": None not in (uncorrected, performance),
                 "going_concern": outlook,
                 "going_concern_reason": why,
                 "going_concern_signs": screened.figures.get("raised", []),
@@ -96,6 +102,11 @@ def completion(work: StepWork) -> StepResult:
             },
         ),
     )
+
+
+def _exceeds(uncorrected: int | None, performance: int | None) -> bool:
+    """Whether the partner decides on what remains: at performance materiality, and where it could not be evaluated."""
+    return uncorrected is None or performance is None or uncorrected >= performance
 
 
 def _statement_checks(work: StepWork, *, is_barred: bool) -> tuple[Outcome, Outcome, Outcome]:
@@ -135,8 +146,7 @@ def _statement_conclusion(checks: list[Outcome], *, errors_found: int, is_barred
         return "Not performed, because the firm prepared records of this client; a person outside that work checks the statements."
     done = [o for o in checks if o.is_performed]
     if not done:
-        reasons = "; ".join(dict.fromkeys(o.procedure.reason for o in checks))
-        return f"Not performed, because {reasons}."
+        return "Nothing is established about the statements."
     results = " ".join(o.procedure.result for o in done)
     verdict = (
         f"{count(errors_found, 'difference')} to clear with the client before the statements can be signed."
@@ -152,7 +162,7 @@ def _all_totals(work: StepWork) -> tuple[KindTotal, ...]:
     rows = [
         row
         for step_id in STEPS_WITH_MISSTATEMENTS
-        for row in misstatement.from_json(work.outputs_of(step_id).get("misstatements", []))
+        for row in misstatement.from_json(work.outputs_of(step_id).get("misstatements") or [])
     ]
     return tuple(sorted(rows, key=lambda t: (-t.uncorrected_cents, t.kind)))
 
@@ -161,9 +171,11 @@ def _summary(work: StepWork, rows: tuple[KindTotal, ...]) -> Outcome:
     """The summary of misstatements against materiality (ISA 450 paragraphs 5 and 11)."""
     name = "Summary of misstatements"
     plan = work.outputs_of("a05")
-    reached = [s for s in STEPS_WITH_MISSTATEMENTS if "misstatements" in work.outputs_of(s)]
+    reached = [
+        s for s in STEPS_WITH_MISSTATEMENTS if work.outputs_of(s).get("misstatements") is not None
+    ]
     if not reached:
-        return not_performed(name, "no earlier step looked for misstatements")
+        return not_performed(name, "no earlier step could look for misstatements")
     total = misstatement.uncorrected_cents(rows)
     shown = tuple(
         (t.kind, t.nature, t.items, work.amount(t.total_cents), work.amount(t.corrected_cents), work.amount(t.uncorrected_cents))
@@ -226,7 +238,7 @@ def _going_concern_key(outlook: str | None, why: str) -> dict[str, Any]:
 
 def _completion_conclusion(
     work: StepWork,
-    uncorrected: int,
+    uncorrected: int | None,
     outlook: tuple[str | None, str],
     last: tuple[Outcome, Outcome],
 ) -> str:
@@ -237,7 +249,12 @@ def _completion_conclusion(
         "SIGNIFICANT_DOUBT": "There is significant doubt about going concern",
         "MATERIAL_UNCERTAINTY": "There is a material uncertainty about going concern",
     }[state]
-    parts = [f"Uncorrected misstatements come to {work.amount(uncorrected)}.", f"{words}: {why}."]
+    parts = [
+        "Misstatements are not summed up, because no earlier step could look for them."
+        if uncorrected is None
+        else f"Uncorrected misstatements come to {work.amount(uncorrected)}.",
+        f"{words}: {why}.",
+    ]
     parts += [
         f"{o.procedure.name}: {o.procedure.result}"
         if o.is_performed
@@ -247,7 +264,7 @@ def _completion_conclusion(
     return " ".join(parts)
 
 
-def _tcwg(work: StepWork, uncorrected: int, unreflected: list[str]) -> list[str]:
+def _tcwg(work: StepWork, uncorrected: int | None, unreflected: list[str]) -> list[str]:
     """Matters to communicate to those charged with governance (ISA 260 paragraphs 14-17, ISA 450 paragraph 12)."""
     matters = []
     if uncorrected:

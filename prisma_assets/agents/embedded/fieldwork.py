@@ -131,7 +131,9 @@ def group_component_work(work: StepWork) -> StepResult:
                     {"component": c.name, "conclusion": c.conclusion} for c in components
                 ],
                 "open_components": still_open,
-                "misstatements": misstatement.to_json(misstatement.totals(errors)),
+                "misstatements": misstatement.to_json(misstatement.totals(errors))
+                if reported.is_performed
+                else None,
                 "key_procedures": {
                     "components": key_procedure(
                         reported, problem=f"open: {', '.join(still_open)}" if still_open else ""

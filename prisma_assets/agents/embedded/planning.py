@@ -49,6 +49,7 @@ def understand_entity_and_risk(work: StepWork) -> StepResult:
         work,
         Draft(
             outcomes=outcomes,
+            core=[balances, ledger, entries, register],
             conclusion=_understanding(
                 requested, balances, problem or ledger.procedure.reason, overall
             ),
@@ -64,7 +65,9 @@ def understand_entity_and_risk(work: StepWork) -> StepResult:
                 "risk_register": register.figures.get("register", []),
                 "accounts_by_level": register.figures.get("accounts_by_level", {}),
                 "significant_risks": [*(p.risk for p in risk.PRESUMED), *named],
-                "misstatements": misstatement.to_json(misstatement.totals(errors)),
+                "misstatements": misstatement.to_json(misstatement.totals(errors))
+                if entries.is_performed
+                else None,
                 "key_procedures": {"tie_out": key_procedure(ledger, problem=problem)},
             },
         ),
@@ -130,6 +133,7 @@ def strategy_materiality_plan(work: StepWork) -> StepResult:
     return finish(
         work,
         Draft(
+            core=[setting],
             outcomes=[setting, responses, _approach(work, sampling)],
             conclusion=_plan_conclusion(work, found, version),
             outputs={
@@ -277,7 +281,7 @@ def _approach(work: StepWork, sampling: dict[str, Any]) -> Outcome:
 
 def _plan_conclusion(work: StepWork, found: Materiality | NotDetermined, version: str) -> str:
     if isinstance(found, NotDetermined):
-        return f"Materiality could not be determined: {found.reason}. Without it no misstatement can be evaluated and no clean opinion can follow. Plan version {version}."
+        return f"Without materiality no misstatement can be evaluated and no clean opinion can follow. Plan version {version}."
     return (
         f"Overall materiality is {work.amount(found.overall_cents)}, performance materiality {work.amount(found.performance_cents)}, "
         f"clearly trivial {work.amount(found.trivial_cents)}. The plan answers every significant risk. Plan version {version}, to be frozen by the partner."

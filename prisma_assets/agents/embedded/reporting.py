@@ -126,7 +126,7 @@ def _opinion_facts(work: StepWork) -> tuple[tuple[str, ...], OpinionFacts]:
     gaps = (*stated, *unreflected, *missing)
     return gaps, OpinionFacts(
         overall_cents=work.outputs_of("a05").get("overall_materiality_cents"),
-        uncorrected_cents=end.get("uncorrected_total_cents", 0),
+        uncorrected_cents=end.get("uncorrected_total_cents"),
         gaps=gaps,
         has_any_evidence=has_any,
         misstatement_is_pervasive=bool(facts and facts.misstatement_is_pervasive),

@@ -42,24 +42,27 @@ def substantive_testing(work: StepWork) -> StepResult:
     receivables, payments = _samples(work, found)
     errors = [*found, *_projected(receivables, payments, corrected)]
     totals = misstatement.totals(errors)
+    searched = any(o.is_performed for o in (*revenue, duplicates)) or _is_evaluated(
+        receivables, payments
+    )
     performance = work.outputs_of("a05").get("performance_materiality_cents")
     keys = {
         "revenue": first_performed(revenue),
         "receivables": _receivables_key(work, receivables),
         "payments": first_performed([duplicates, payments]),
     }
-    verdict = _verdict(totals, performance, (receivables, payments), keys)
+    verdict = _verdict(totals, performance if searched else None, (receivables, payments), keys)
     return finish(
         work,
         Draft(
             outcomes=[*revenue, *others, receivables, duplicates, payments],
             evidence=_evidence(work, totals),
-            conclusion=_conclusion(work, verdict, totals, keys),
+            conclusion=_conclusion(work, verdict, totals if searched else None, keys),
             outputs={
                 "conclusion": verdict,
-                "misstatements": misstatement.to_json(totals),
+                "misstatements": misstatement.to_json(totals) if searched else None,
                 "misstatement_items": _largest(errors),
-                "uncorrected_cents": misstatement.uncorrected_cents(totals),
+                "uncorrected_cents": misstatement.uncorrected_cents(totals) if searched else None,
                 "samples": {"receivables": _compact(receivables), "payments": _compact(payments)},
                 "key_procedures": keys,
             },
@@ -90,6 +93,10 @@ def _samples(work: StepWork, found: Iterable[Misstatement]) -> tuple[Outcome, Ou
             work.books, plan, _apart_from(work, results, "payments_made", paid)
         ),
     )
+
+
+def _is_evaluated(*samples: Outcome) -> bool:
+    return any(o.figures.get("evaluated") for o in samples)
 
 
 _SAMPLED_COLUMNS = {
@@ -164,9 +171,15 @@ def _verdict(
 def _conclusion(
     work: StepWork,
     verdict: Judgement,
-    totals: tuple[KindTotal, ...],
+    totals: tuple[KindTotal, ...] | None,
     keys: dict[str, dict[str, Any]],
 ) -> str:
+    gaps = [
+        f"{area}: {state['reason']}" for area, state in keys.items() if not state["is_performed"]
+    ]
+    missing = f" Not established: {'; '.join(gaps)}." if gaps else ""
+    if totals is None:
+        return f"No population could be searched for misstatements.{missing}"
     found = work.amount(misstatement.uncorrected_cents(totals))
     performance = work.amount(work.outputs_of("a05").get("performance_materiality_cents"))
     words = {
@@ -175,10 +188,6 @@ def _conclusion(
         "material": f"Misstatement is material for this area: {found} uncorrected against performance materiality of {performance}. The client is asked to correct it.",
         "not_evaluated": f"Misstatement of {found} was found and cannot be evaluated without materiality.",
     }
-    gaps = [
-        f"{area}: {state['reason']}" for area, state in keys.items() if not state["is_performed"]
-    ]
-    missing = f" Not established: {'; '.join(gaps)}." if gaps else ""
     return words[verdict] + missing
 
 

@@ -44,10 +44,13 @@ class Draft:
 
     outcomes: Sequence[Outcome]
     conclusion: str
-    """What follows from the outcomes. When none was performed, "Not performed, because ..." is put before it."""
+    """What follows from the outcomes."""
     outputs: Mapping[str, Any]
     evidence: tuple[Evidence, ...] = ()
     """Tables beyond those of the outcomes, shown first."""
+    core: Sequence[Outcome] | None = None
+    """Outcomes that make the step: when none of them was performed, "Not performed, because ..." opens the conclusion.
+    None: all of them."""
 
 
 def finish(work: StepWork, draft: Draft) -> StepResult:
@@ -119,9 +122,10 @@ def findings_by_kind(findings: Iterable[Finding]) -> dict[str, dict[str, int]]:
 
 
 def _conclusion(draft: Draft) -> str:
-    if any(o.is_performed for o in draft.outcomes):
+    core = draft.outcomes if draft.core is None else draft.core
+    if any(o.is_performed for o in core) or draft.conclusion.startswith("Not performed"):
         return draft.conclusion
-    reasons = "; ".join(dict.fromkeys(o.procedure.reason for o in draft.outcomes))
+    reasons = "; ".join(dict.fromkeys(o.procedure.reason for o in core))
     return f"Not performed, because {reasons}. {draft.conclusion}".strip()
 
 

@@ -47,7 +47,8 @@ class OpinionFacts:
 
     overall_cents: int | None
     """Overall materiality; None: not determined."""
-    uncorrected_cents: int
+    uncorrected_cents: int | None
+    """Without sign. None: no procedure looked for misstatements."""
     gaps: tuple[str, ...]
     """Evidence not obtained: scope limitations, and key procedures not on file."""
     has_any_evidence: bool
@@ -113,11 +114,11 @@ def gaps(steps: Mapping[str, Mapping[str, Any]], *, is_group: bool) -> tuple[tup
         state = steps.get(procedure.step_id, {}).get("key_procedures", {}).get(procedure.key)
         if state is None:
             missing.append(
-                f"Not on file that {procedure.words} ({procedure.source}): step {procedure.step_id} left no result."
+                f"No evidence that {procedure.words} ({procedure.source}): step {procedure.step_id} left no result."
             )
         elif not state["is_performed"]:
             missing.append(
-                f"Not on file that {procedure.words} ({procedure.source}): {state['reason']}."
+                f"No evidence that {procedure.words} ({procedure.source}): {state['reason']}."
             )
     return tuple(missing), len(missing) < len(needed)
 
@@ -150,7 +151,8 @@ _Ground = tuple[Opinion, str, str]
 
 
 def _misstatement(facts: OpinionFacts) -> _Ground:
-    if facts.overall_cents is None or facts.uncorrected_cents < facts.overall_cents:
+    overall, found = facts.overall_cents, facts.uncorrected_cents
+    if overall is None or found is None or found < overall:
         return "UNMODIFIED", "", ""
     if facts.misstatement_is_pervasive:
         return (
