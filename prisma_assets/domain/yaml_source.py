@@ -43,9 +43,13 @@ def parse_yaml(text: str, *, file: str) -> Any:
     try:
         data = YAML(typ="rt").load(StringIO(text))
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file
-        raise InputError(f"{place}: not valid YAML: {_one_line(error.problem)}") from error
+        # What runs into the end of the file is mended where it began.
+        marks = [error.problem_mark, error.context_mark]
+        mark = next(
+            (m for m in (reversed(marks) if "end of" in str(error.problem) else marks) if m), None
+        )
+        where = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file
+        raise InputError(f"{where}: not valid YAML: {_one_line(error.problem)}") from error
     except YAMLError as error:
         raise InputError(f"{file}: not valid YAML: {_one_line(error)}") from error
     if not isinstance(data, Mapping):
@@ -60,6 +64,12 @@ def validate(data: Any, model: type[Model], *, file: str) -> Model:
     except ValidationError as error:
         lines = [_describe(e, data, model, file) for e in error.errors(include_url=False)]
         raise InputError("\n".join(dict.fromkeys(lines))) from error
+
+
+def place(data: Any, path: Iterable[str | int], file: str) -> str:
+    """Where the deepest part of `path` stands in the parsed YAML, as `file:line:column`."""
+    found = position(data, path)
+    return f"{file}:{found[0]}:{found[1]}" if found else file
 
 
 def position(data: Any, path: Iterable[str | int]) -> tuple[int, int] | None:
@@ -89,10 +99,8 @@ def _describe(error: ErrorDetails, data: Any, model: type[BaseModel], file: str)
         for p in error["loc"]
         if not (isinstance(p, str) and p.startswith(("function-", "tagged-")))
     ]
-    place = position(data, path)
-    where = f"{file}:{place[0]}:{place[1]}" if place else file
     name = ".".join(str(p) for p in path)
-    return f"{where}: {_sentence(error, name, path, model)}"
+    return f"{place(data, path, file)}: {_sentence(error, name, path, model)}"
 
 
 def _sentence(error: ErrorDetails, name: str, path: list[str | int], model: type[BaseModel]) -> str:

@@ -15,6 +15,7 @@ from prisma_assets.domain.errors import PermanentError
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'')
 _STEP = re.compile(r"\b(?:steps|status)\.([A-Za-z_]\w*)")
+_INPUT = re.compile(r"\binputs\.([A-Za-z_]\w*)")
 _ROOT = re.compile(r"(?<![\w.])([A-Za-z_]\w*)(?!\w*\s*\()")
 _BOUND = re.compile(r"\.(?:all|exists|exists_one|filter|map)\(\s*([A-Za-z_]\w*)\s*,")
 _WORDS = frozenset({"true", "false", "null", "in"})
@@ -65,6 +66,11 @@ class Condition(str):
     def step_ids(self) -> frozenset[str]:
         """Ids of the steps the expression reads."""
         return frozenset(_STEP.findall(_STRING.sub('""', self)))
+
+    @property
+    def input_names(self) -> frozenset[str]:
+        """Names of the inputs the expression reads."""
+        return frozenset(_INPUT.findall(_STRING.sub('""', self)))
 
     @property
     def roots(self) -> frozenset[str]:

@@ -10,7 +10,14 @@ from typing import Any, Literal
 from prisma_assets.domain.workflow.template import Step, Template
 
 StepStatus = Literal[
-    "PENDING", "RUNNING", "WAITING_APPROVAL", "COMPLETED", "SKIPPED", "FAILED", "CANCELLED", "TIMED_OUT"
+    "PENDING",
+    "RUNNING",
+    "WAITING_APPROVAL",
+    "COMPLETED",
+    "SKIPPED",
+    "FAILED",
+    "CANCELLED",
+    "TIMED_OUT",
 ]
 ExecutionStatus = Literal[
     "PENDING", "RUNNING", "WAITING_APPROVAL", "COMPLETED", "FAILED", "CANCELLED", "DECLINED"

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -116,18 +116,18 @@ class Step(Part):
         """Name of the step in the Dagster graph, e.g. `a01_independence_check`."""
         return f"{self.id}_{self.name}"
 
-    def conditions(self) -> Iterator[tuple[str, Condition, bool]]:
-        """Every condition of the step: (where it stands, condition, whether it may read `output`)."""
+    def conditions(self) -> Iterator[tuple[tuple[str | int, ...], Condition, bool]]:
+        """Every condition of the step: (path below the step, condition, whether it may read `output`)."""
         if self.when is not None:
-            yield "when", self.when, False
+            yield ("when",), self.when, False
         for i, ending in enumerate(self.ends):
-            yield f"ends[{i}].when", ending.when, True
+            yield ("ends", i, "when"), ending.when, True
         if self.sign_off is not None:
             if self.sign_off.when is not None:
-                yield "sign_off.when", self.sign_off.when, True
+                yield ("sign_off", "when"), self.sign_off.when, True
             for i, role in enumerate(self.sign_off.roles):
                 if role.when is not None:
-                    yield f"sign_off.roles[{i}].when", role.when, True
+                    yield ("sign_off", "roles", i, "when"), role.when, True
 
 
 class Input(Part):
@@ -140,7 +140,10 @@ class Input(Part):
 
 
 class Template(Part):
-    """A workflow as data: what the firm does, in which order, by which agents, signed by whom."""
+    """A workflow as data: what the firm does, in which order, by which agents, signed by whom.
+
+    What must hold between its parts is checked by `validation.problems`; `source.parse_template` does both.
+    """
 
     name: Identifier
     title: str
@@ -149,15 +152,6 @@ class Template(Part):
     description: str
     inputs: dict[Identifier, Input] = Field(default_factory=dict)
     steps: tuple[Step, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        from prisma_assets.domain.workflow.validation import problems
-
-        found = problems(self)
-        if found:
-            raise ValueError("; ".join(found))
-        return self
 
     def step(self, step: str) -> Step | None:
         """The step of that id or name, or None."""

@@ -3,67 +3,100 @@
 from collections import Counter
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from prisma_assets.domain.workflow.condition import ROOTS
-
-if TYPE_CHECKING:
-    from prisma_assets.domain.workflow.template import Step, Template
+from prisma_assets.domain.workflow.template import Step, Template
 
 
-def problems(template: "Template") -> list[str]:
-    """Everything wrong with the template, most basic first; an empty list means it can be compiled."""
-    ids = [s.id for s in template.steps]
+class Problem(NamedTuple):
+    """Something wrong, and where in the template it stands."""
+
+    path: tuple[str | int, ...]
+    """Keys and indices from the top, e.g. ("steps", 3, "agent")."""
+    sentence: str
+
+
+def problems(template: Template, *, agents: frozenset[str]) -> list[Problem]:
+    """Everything wrong between the parts of a template, most basic first; an empty list means it can be compiled.
+
+    Args:
+        template: As validated by its model.
+        agents: Ids of the agents the firm has.
+    """
+    ids = {s.id for s in template.steps}
     found = [
-        f"two steps are called '{i}': give each its own id"
-        for i, n in Counter(ids).items()
-        if n > 1
+        *_doubles(template),
+        *_unknown_dependencies(template, ids),
+        *_unknown_agents(template, agents),
     ]
-    names = Counter(s.name for s in template.steps)
-    found += [
-        f"two steps are named '{i}': give each its own name" for i, n in names.items() if n > 1
-    ]
-    found += _unknown_dependencies(template, set(ids))
-    if found:
-        return found
-    circle = template.cycle()
+    circle = None if found else template.cycle()
     if circle:
         arrows = " -> ".join(circle)
-        return [f"steps wait for each other in a circle ({arrows}): remove one `after` entry"]
-    return [p for step in template.steps for p in _condition_problems(template, step)]
+        sentence = f"steps wait for each other in a circle ({arrows}): remove one `after` entry"
+        position = next(i for i, s in enumerate(template.steps) if s.id == circle[0])
+        return [Problem(("steps", position, "after"), sentence)]
+    return found or list(_condition_problems(template))
 
 
-def unknown_agents(template: "Template", known: frozenset[str]) -> list[str]:
-    """One sentence for each agent the template names and the firm does not have."""
-    named = [(s.id, a) for s in template.steps for a in (s.agent, *s.support)]
-    return [
-        f"step '{step}': unknown agent '{agent}'{did_you_mean(agent, known)}"
-        for step, agent in named
-        if agent not in known
-    ]
-
-
-def did_you_mean(word: str, known: "set[str] | frozenset[str]") -> str:
+def did_you_mean(word: str, known: set[str] | frozenset[str]) -> str:
     """A suffix that suggests the closest known word; empty when none is close."""
     close = get_close_matches(word, sorted(known), n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
-def _unknown_dependencies(template: "Template", ids: set[str]) -> Iterator[str]:
-    for step in template.steps:
-        for other in step.after:
+def _doubles(template: Template) -> Iterator[Problem]:
+    for key in ("id", "name"):
+        counts = Counter(getattr(s, key) for s in template.steps)
+        for position, step in enumerate(template.steps):
+            value = getattr(step, key)
+            if counts[value] > 1:
+                counts[value] = 0  # Said once, at its first place.
+                yield Problem(
+                    ("steps", position, key),
+                    f"two steps have the {key} '{value}': give each its own",
+                )
+
+
+def _unknown_dependencies(template: Template, ids: set[str]) -> Iterator[Problem]:
+    for position, step in enumerate(template.steps):
+        for place, other in enumerate(step.after):
             if other not in ids:
-                yield f"step '{step.id}' comes after '{other}', which is no step{did_you_mean(other, ids)}"
+                sentence = f"step '{step.id}' comes after '{other}', which is no step{did_you_mean(other, ids)}"
+                yield Problem(("steps", position, "after", place), sentence)
 
 
-def _condition_problems(template: "Template", step: "Step") -> Iterator[str]:
-    upstream = template.upstream(step.id)
-    for where, condition, may_read_output in step.conditions():
-        prefix = f"step '{step.id}', {where}:"
-        allowed = ROOTS if may_read_output else ROOTS - {"output"}
-        for name in sorted(condition.roots - allowed):
-            yield f"{prefix} unknown name '{name}'; a condition reads {', '.join(sorted(allowed))}"
-        for other in sorted(condition.step_ids - upstream):
-            yield f"{prefix} reads step '{other}', which does not come before '{step.id}'; add it to `after`"
-        if "inputs" in condition.roots and not template.inputs:
-            yield f"{prefix} reads inputs, but the template declares none"
+def _unknown_agents(template: Template, agents: frozenset[str]) -> Iterator[Problem]:
+    for position, step in enumerate(template.steps):
+        named = [
+            (("agent",), step.agent),
+            *((("support", i), a) for i, a in enumerate(step.support)),
+        ]
+        for place, agent in named:
+            if agent not in agents:
+                sentence = f"step '{step.id}': unknown agent '{agent}'{did_you_mean(agent, agents)}"
+                yield Problem(("steps", position, *place), sentence)
+
+
+def _condition_problems(template: Template) -> Iterator[Problem]:
+    for position, step in enumerate(template.steps):
+        upstream = template.upstream(step.id)
+        for path, condition, may_read_output in step.conditions():
+            place = ("steps", position, *path)
+            allowed = ROOTS if may_read_output else ROOTS - {"output"}
+            for name in sorted(condition.roots - allowed):
+                known = ", ".join(sorted(allowed))
+                yield Problem(
+                    place, f"step '{step.id}': unknown name '{name}'; this condition reads {known}"
+                )
+            for other in sorted(condition.step_ids - upstream):
+                yield Problem(place, _not_before(step, other))
+            for name in sorted(condition.input_names - set(template.inputs)):
+                hint = did_you_mean(name, set(template.inputs))
+                yield Problem(
+                    place, f"step '{step.id}': the template declares no input '{name}'{hint}"
+                )
+
+
+def _not_before(step: Step, other: str) -> str:
+    return f"step '{step.id}': the condition reads '{other}', which does not come before '{step.id}'; add it to `after`"

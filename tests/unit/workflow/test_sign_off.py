@@ -1,0 +1,120 @@
+"""Sign-offs: who may sign, in which order, and what decisions add up to."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prisma_assets.domain.workflow.sign_off import (
+    Approved,
+    ChangesRequested,
+    GivenDecision,
+    Refused,
+    Rejected,
+    Waiting,
+    add_up,
+    role_to_sign,
+)
+
+
+def decision(user, *roles, kind="approve", role=None):
+    return GivenDecision(
+        user=user, roles=frozenset(roles), decision=kind, comment="because", role=role
+    )
+
+
+PAT, PIA, MAX = decision("pat", "PARTNER"), decision("pia", "PARTNER"), decision("max", "MANAGER")
+
+
+@pytest.mark.parametrize(
+    ("required", "decisions", "in_turn", "expected"),
+    [
+        (["PARTNER"], [], False, Waiting(roles=("PARTNER",))),
+        (["PARTNER"], [PAT], False, Approved(by=(("PARTNER", "pat"),))),
+        (["PARTNER", "PARTNER"], [PAT, PAT], False, Waiting(roles=("PARTNER",))),
+        (
+            ["PARTNER", "PARTNER"],
+            [PAT, PIA],
+            False,
+            Approved(by=(("PARTNER", "pat"), ("PARTNER", "pia"))),
+        ),
+        (["MANAGER", "PARTNER"], [PAT], True, Waiting(roles=("MANAGER",))),
+        (
+            ["MANAGER", "PARTNER"],
+            [PAT, MAX, PAT],
+            True,
+            Approved(by=(("MANAGER", "max"), ("PARTNER", "pat"))),
+        ),
+        (["MANAGER"], [PAT], False, Waiting(roles=("MANAGER",))),
+        (
+            ["PARTNER"],
+            [decision("pat", "PARTNER", kind="reject")],
+            False,
+            Rejected(user="pat", comment="because"),
+        ),
+        (
+            ["PARTNER"],
+            [decision("max", "MANAGER", kind="reject")],
+            False,
+            Waiting(roles=("PARTNER",)),
+        ),
+        (
+            ["PARTNER"],
+            [decision("pat", "PARTNER", kind="changes")],
+            False,
+            ChangesRequested(user="pat", comment="because"),
+        ),
+    ],
+    ids=[
+        "none",
+        "one",
+        "same-person-twice",
+        "two-people",
+        "out-of-turn",
+        "in-turn",
+        "wrong-role",
+        "reject",
+        "reject-by-stranger",
+        "changes",
+    ],
+)
+def test_decisions_add_up(required, decisions, in_turn, expected):
+    assert add_up(required, decisions, in_turn=in_turn) == expected
+
+
+def test_the_preparer_never_approves():
+    """Four-eyes: who prepared the file may not sign it, whatever role they hold."""
+    assert add_up(["PARTNER"], [PAT], in_turn=False, preparer="pat") == Waiting(roles=("PARTNER",))
+
+
+@pytest.mark.parametrize(
+    ("given_decision", "reason"),
+    [
+        (decision("agent"), "not on the engagement's team"),
+        (decision("max", "MANAGER"), "now needs PARTNER"),
+        (decision("pat", "PARTNER", role="EQR"), "does not hold the role EQR"),
+        (decision("prep", "PARTNER"), "prepared this file"),
+    ],
+)
+def test_a_refusal_says_why(given_decision, reason):
+    refused = role_to_sign(["PARTNER"], given_decision, in_turn=False, preparer="prep", signed=[])
+
+    assert isinstance(refused, Refused)
+    assert reason in refused.reason
+
+
+ROLES = st.sampled_from(["PARTNER", "MANAGER", "EQR"])
+
+
+@given(
+    st.lists(ROLES, min_size=1, max_size=4),
+    st.lists(st.builds(decision, st.sampled_from("abcde"), ROLES), max_size=8),
+    st.booleans(),
+)
+def test_an_approval_has_one_person_per_signature(required, decisions, in_turn):
+    """However decisions arrive, an approval never counts a person twice or a role nobody holds."""
+    state = add_up(required, decisions, in_turn=in_turn)
+
+    if isinstance(state, Approved):
+        users = [u for _, u in state.by]
+        assert len(set(users)) == len(users) == len(required)
+        assert sorted(r for r, _ in state.by) == sorted(required)
