@@ -72,10 +72,6 @@ def completion(work: StepWork) -> StepResult:
     events = closing.subsequent_events(facts, engagement.period, today)
     letter = closing.representations(facts, engagement.period, today)
     assessment = _assessment(work)
-    is_evaluated = performance is not None and uncorrected is not None
-    exceeds = (
-        not is_evaluated or uncorrected >= performance
-    )  # a partner looks at what nobody could evaluate
     unreflected = events.figures.get("unreflected", [])
     return finish(
         work,
@@ -85,7 +81,7 @@ def completion(work: StepWork) -> StepResult:
             outputs={
                 "misstatements": misstatement.to_json(rows),
                 "uncorrected_total_cents": uncorrected,
-                "uncorrected_exceeds_performance_materiality": exceeds,
+                "uncorrected_exceeds_performance_materiality": _exceeds(uncorrected, performance),
                 "misstatements_are_evaluated": None not in (uncorrected, performance),
                 "going_concern": outlook,
                 "going_concern_reason": why,

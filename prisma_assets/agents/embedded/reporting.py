@@ -24,6 +24,7 @@ def opinion_and_report_draft(work: StepWork) -> StepResult:
     drafted = report.draft(
         work.engagement, decision, sections=sections, key_matters=matters, basis=basis
     )
+    questions = (*decision.needs_judgement, *_left_to_the_team(work))
     outcomes = [
         _evidence_on_file(work, gaps),
         _decision_rule(work, facts, decision),
@@ -33,12 +34,12 @@ def opinion_and_report_draft(work: StepWork) -> StepResult:
         work,
         Draft(
             outcomes=outcomes,
-            evidence=_opinion_evidence(decision, gaps, drafted),
-            conclusion=_opinion_conclusion(decision, gaps),
+            evidence=_opinion_evidence(questions, gaps, drafted),
+            conclusion=_opinion_conclusion(decision, gaps, questions),
             outputs={
                 "opinion": decision.opinion,
                 "reasons": list(decision.reasons),
-                "needs_judgement": list(decision.needs_judgement),
+                "needs_judgement": list(questions),
                 "evidence_gaps": list(gaps),
                 "required_sections": list(sections),
                 "kams": list(matters),
@@ -182,24 +183,33 @@ def _key_matters(work: StepWork) -> tuple[str, ...]:
 
 
 def _opinion_evidence(
-    decision: Decision, gaps: tuple[str, ...], drafted: tuple[tuple[str, str], ...]
+    questions: tuple[str, ...], gaps: tuple[str, ...], drafted: tuple[tuple[str, str], ...]
 ) -> tuple[Evidence, ...]:
     tables = [
         Evidence(title="Evidence not obtained", columns=("gap",), rows=tuple((g,) for g in gaps)),
-        Evidence(title="Questions for the partner", columns=("question",), rows=tuple((q,) for q in decision.needs_judgement)),
+        Evidence(title="Questions for the partner", columns=("question",), rows=tuple((q,) for q in questions)),
         Evidence(title="Draft report", columns=("section", "draft wording"), rows=drafted),
     ]  # fmt: skip
     return tuple(t for t in tables if t.rows)
 
 
-def _opinion_conclusion(decision: Decision, gaps: tuple[str, ...]) -> str:
+def _left_to_the_team(work: StepWork) -> tuple[str, ...]:
+    """What the review of the statements left to people, as a question to the partner."""
+    open_work = work.outputs_of("a10").get("procedures", {}).get("not_performed", [])
+    names = ", ".join(gap["name"] for gap in open_work)
+    return (f"Has the team done what step a10 could not: {names}?",) if names else ()
+
+
+def _opinion_conclusion(
+    decision: Decision, gaps: tuple[str, ...], questions: tuple[str, ...]
+) -> str:
     parts = [f"Drafted opinion: {decision.opinion}.", *decision.reasons]
     if gaps:
         parts.append(
             f"{count(len(gaps), 'gap')} in the evidence {'is' if len(gaps) == 1 else 'are'} listed below."
         )
-    if decision.needs_judgement:
-        parts.append(f"A human judgement is needed: {' '.join(decision.needs_judgement)}")
+    if questions:
+        parts.append(f"A human judgement is needed: {' '.join(questions)}")
     parts.append("The opinion is the partner's; this draft binds nobody.")
     return " ".join(parts)
 

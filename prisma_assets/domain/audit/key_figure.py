@@ -206,7 +206,7 @@ def _from_trial_balance(books: Books) -> KeyFigures:
     types = account_types(frame)
     names = frame["gl_account_name"].astype("string").str.lower()
     result = types.isin(["revenue", "expense"])
-    tax = (types == "expense") & names.str.contains(_INCOME_TAX).fillna(False)
+    tax = (types == "expense") & _named(names, _INCOME_TAX)
     wanted: dict[FigureName, tuple[Any, int, str]] = {
         "total_assets": (types == "asset", 1, "asset accounts"),
         "total_liabilities": (types == "liability", -1, "liability accounts"),
@@ -216,12 +216,16 @@ def _from_trial_balance(books: Books) -> KeyFigures:
         "net_profit": (result, -1, "income accounts"),
     }
     for name, (kind, pattern) in _ACCOUNT_NAMES.items():
-        chosen = (types == kind) & names.str.contains(pattern, regex=True).fillna(False)
+        chosen = (types == kind) & _named(names, re.compile(pattern))
         wanted[name] = (chosen, 1, f"{kind} accounts so named")
     found = {
         n: _sum_accounts(frame, mask, sign, words) for n, (mask, sign, words) in wanted.items()
     }
     return {n: f for n, f in found.items() if f is not None}
+
+
+def _named(names: Any, pattern: re.Pattern[str]) -> Any:
+    return names.fillna("").map(lambda name: pattern.search(name) is not None).astype(bool)
 
 
 def _sum_accounts(frame: Any, mask: Any, sign: int, words: str) -> KeyFigure | None:
