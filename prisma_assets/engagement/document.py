@@ -3,7 +3,8 @@
 Opening files does not belong here: that is `facts` and `folder`.
 """
 
-import codecs
+import re
+from datetime import datetime
 from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -33,7 +34,7 @@ class TableSettings(Frozen):
     """Decimal mark of amounts."""
     thousands: Literal[",", ".", " ", "'"] | None = None
     """Thousands separator of amounts."""
-    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    delimiter: str | None = Field(default=None, pattern=r"^[^\w\r\n\"]$")
     """Character between the values of a CSV file; write "\\t" for a tab."""
     encoding: str | None = None
     """Encoding of a CSV file, e.g. utf-8 or cp1252."""
@@ -52,10 +53,26 @@ class TableSettings(Frozen):
     def _known_encoding(cls, encoding: str | None) -> str | None:
         if encoding is not None:
             try:
-                codecs.lookup(encoding)
+                "a".encode(encoding)
             except LookupError:
                 raise ValueError(f"'{encoding}' is no encoding; try utf-8 or cp1252") from None
         return encoding
+
+    @field_validator("date_format")
+    @classmethod
+    def _names_a_day(cls, date_format: str | None) -> str | None:
+        if date_format is not None and _written_and_read(date_format, "%Y-%m-%d") != "2024-12-31":
+            raise ValueError(f"'{date_format}' names no day; write it like %d.%m.%Y or %m/%d/%y")
+        return date_format
+
+    @field_validator("time_format")
+    @classmethod
+    def _names_a_time(cls, time_format: str | None) -> str | None:
+        if time_format is not None and _written_and_read(time_format, "%H:%M") != "23:15":
+            raise ValueError(
+                f"'{time_format}' names no time of day; write it like %H:%M or %I:%M %p"
+            )
+        return time_format
 
     @model_validator(mode="after")
     def _marks_differ(self) -> Self:
@@ -88,6 +105,15 @@ class EngagementFile(Engagement):
     def facts(self) -> Engagement:
         """The engagement without its table settings."""
         return Engagement(**{name: getattr(self, name) for name in Engagement.model_fields})
+
+
+def _written_and_read(form: str, shown: str) -> str | None:
+    """What is left of a moment that is written and read back under a strptime notation. None: no such notation."""
+    moment = datetime(2024, 12, 31, 23, 15, 30)  # noqa: DTZ001  a sample, not a time
+    try:
+        return datetime.strptime(moment.strftime(form), form).strftime(shown)  # noqa: DTZ007
+    except (ValueError, re.error):
+        return None
 
 
 def engagement_schema() -> dict[str, Any]:

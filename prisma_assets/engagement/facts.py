@@ -19,7 +19,8 @@ from prisma_assets.engagement.document import EngagementFile, TableSettings
 FACTS_FILE = "engagement.yaml"
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".xlsx")
 """Formats the reader knows."""
-OTHER_SPREADSHEETS = (".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
+DATA_SUFFIXES = (".csv", ".tsv", ".parquet", ".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
+"""Files that somebody meant as a table; a text file may be a note."""
 
 DEBIT, CREDIT, INDICATOR = "debit", "credit", "amount_credit_debit_indicator"
 SIGNED_AMOUNT = {"gl_detail": "amount", "trial_balance": "amount_ending"}
@@ -101,7 +102,8 @@ def stray_files(folder: Path, files: Mapping[str, str]) -> tuple[str, ...]:
     names = [name for table in TABLES.values() for name in (table.name, *table.aliases)]
     sentences = []
     for path in sorted(folder.iterdir()):
-        if path.name in used or path.suffix.lower() not in (*SUFFIXES, *OTHER_SPREADSHEETS):
+        is_data = path.suffix.lower() in DATA_SUFFIXES and not path.name.startswith(("~$", "."))
+        if path.name in used or not is_data:
             continue
         close = get_close_matches(_plain(path.stem), names, n=1)
         hint = f"did you mean {close[0]}? " if close else ""

@@ -48,6 +48,10 @@ STATEMENTS = {
 """What exports call the statements."""
 
 
+SHOWN_LENGTH = 60
+"""Characters of a wrong value that a message repeats."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ReadTable:
     """A standard table and what people should know about how it was read."""
@@ -235,7 +239,7 @@ class _Reading:
         if row is None:
             row = first_true(uniques.codes < 0)
         if row is not None:
-            value = self.values(column)[row].as_py()
+            value = self.shown(column, row)
             raise InputError(
                 f"{self.raw.where(row)}, column '{self.mapping.columns[column]}': '{value}' gives no account type; it must be asset, "
                 f"liability, equity, revenue or expense: say which in tables.{self.table.name}.account_types of {FACTS_FILE}"
@@ -255,6 +259,11 @@ class _Reading:
         """A column of the file by its standard name."""
         values = self.raw.data.column(self.mapping.columns[column]).combine_chunks()
         return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
+
+    def shown(self, column: str, row: int) -> str:
+        """A value as a message can show it: on one line, not too long."""
+        value = " ".join(str(self.values(column)[row].as_py()).split())
+        return value if len(value) <= SHOWN_LENGTH else f"{value[:SHOWN_LENGTH]}..."
 
 
 class _Problems:
@@ -280,7 +289,7 @@ class _Problems:
             mend = "correct it in the file"
             if setting:
                 mend += f", or set tables.{table}.{setting} of {FACTS_FILE}"
-            value = self.reading.values(self.column)[problem.row].as_py()
+            value = self.reading.shown(self.column, problem.row)
             raise InputError(
                 f"{raw.where(problem.row)}, column '{self.reading.mapping.columns[self.column]}': "
                 f"'{value}' {problem.reason}; {mend}"

@@ -8,6 +8,7 @@ import hashlib
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from io import BytesIO, StringIO
@@ -187,7 +188,9 @@ def _cells(column: Sequence[Any]) -> pa.Array:
         return pa.array(values, pa.string())
     if kinds <= {int, float}:
         whole = kinds == {int}
-        return pa.array(values if whole else [None if v is None else float(v) for v in values])
+        numbers = values if whole else [None if v is None else float(v) for v in values]
+        with suppress(OverflowError, pa.ArrowInvalid):  # a number too large for int64 stays text
+            return pa.array(numbers)
     if kinds == {datetime}:
         return pa.array(values, pa.timestamp("s"))
     return pa.array([None if v is None else _cell_text(v) for v in values], pa.string())
@@ -207,6 +210,7 @@ def _filled(cell: Any) -> bool:
 
 
 def _csv(content: bytes, origin: Origin) -> Read:
+    _check_is_text(content, origin)
     text, notes = _decoded(content, origin)
     delimiter = origin.settings.delimiter or _delimiter(text, origin)
     records = _records(text, delimiter, origin)
@@ -227,6 +231,18 @@ def _csv(content: bytes, origin: Origin) -> Read:
             chunks.append(pa.array(values, pa.string()))
     arrays = [pa.chunked_array(chunks, pa.string()) for chunks in columns]
     return pa.Table.from_arrays(arrays, names=names), np.array(numbers, dtype=np.int64), notes
+
+
+def _check_is_text(content: bytes, origin: Origin) -> None:
+    """Refuse a workbook or other binary file under a name that promises text."""
+    for magic, suffix in ((b"PK\x03\x04", ".xlsx"), (b"PAR1", ".parquet")):
+        if content.startswith(magic):
+            raise InputError(f"{origin.file}: is no text file but looks like {suffix}; rename it")
+    is_utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff")) or origin.settings.encoding
+    if not is_utf16 and b"\0" in content:
+        raise InputError(
+            f"{origin.file}: is no text file; export it as CSV, or set tables.{origin.table}.encoding of {FACTS_FILE}"
+        )
 
 
 def _decoded(content: bytes, origin: Origin) -> tuple[str, tuple[str, ...]]:
@@ -299,7 +315,7 @@ def _fitted(row: list[str], names: Sequence[str], number: int, origin: Origin) -
 
 def _names(header: Sequence[Any]) -> list[str]:
     """Column names; a column without one is called by its place, so that it can still be mapped."""
-    names = [_cell_text(cell).strip() if _filled(cell) else "" for cell in header]
+    names = [" ".join(_cell_text(cell).split()) if _filled(cell) else "" for cell in header]
     while names and not names[-1]:
         names.pop()
     return [name or f"column {place}" for place, name in enumerate(names, 1)]

@@ -134,6 +134,12 @@ def test_fractions_of_a_cent_are_said(read_csv) -> None:
     assert "1 amount(s) in column 'payment_amount' carry fractions of a cent (first: line 3)" in folder.warnings[0]  # fmt: skip
 
 
+def test_wrong_value_is_shown_on_one_line(refusal) -> None:
+    text = f'payment_date,supplier_account_id,payment_amount\n2024-01-01,"A","{"x " * 50}\nB"\n'
+
+    assert f"'{'x ' * 30}...' is not an amount" in refusal("payments_made", text)
+
+
 def test_statement_lines(read_csv, refusal) -> None:
     head = "line_id,statement,caption,amount,parent_line_id,weight\n"
     folder = read_csv("financial_statements", f"{head}a,Balance Sheet,Cash,1,t,1\nt,BS,Total,1,,\n")
@@ -224,6 +230,10 @@ def test_worksheet_of_the_tables_name_and_dates(write_folder) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "settings", "said"),
     [
+        ("a.csv", b"PAR1 nonsense", {}, "looks like .parquet; rename it"),
+        ("a.csv", workbook(One=ROWS), {}, "looks like .xlsx; rename it"),
+        ("a.csv", b"a,b\0\n", {}, "is no text file; export it as CSV"),
+        ("a.xlsx", workbook(One=[["Account", "Account Name", "Type"], [10**30, "x", "A"]]), {}, "no column is amount_ending"),
         ("a.parquet", b"PAR1 nonsense", {}, "not a readable Parquet file"),
         ("a.xlsx", b"PK nonsense", {}, "not a readable XLSX workbook"),
         ("a.xlsx", workbook(One=ROWS, Two=ROWS), {}, "has 2 sheets; say which in tables.trial_balance.sheet"),

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prisma_assets.engagement.formats import ValueProblem
@@ -108,6 +108,7 @@ def test_numbers_too_large_are_refused(column: pa.Array) -> None:
         number_cents(column)
 
 
+@settings(max_examples=50)
 @given(st.lists(st.integers(-(10**14), 10**14), min_size=1))
 def test_cents_survive_every_way_of_writing(amounts: list[int]) -> None:
     """What is written from cents reads back as the same cents, with and without separators."""
