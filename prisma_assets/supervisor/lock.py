@@ -45,7 +45,7 @@ def read_running(home: Path) -> Running | None:
     path = home / LOCK_FILE
     try:
         handle = path.open("r", encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError as error:
         raise InputError(

@@ -1,6 +1,7 @@
 """The first start's sample: an engagement folder, one annual audit of it, and what came out. How either is made does not belong here."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from prisma_assets.supervisor.dagster_home import write_atomically
 
 TEMPLATE = "annual_audit"
 OPINION_STEP = "a12"
+
+_UNFINISHED = ("FAILED", "CANCELLED")
 
 _MARKER = "sample_audit.json"
 """Written when the audit has finished: what is there is not done again."""
@@ -22,31 +25,32 @@ class SampleAudit:
     execution_id: str
     status: str
     opinion: str
-    """Conclusion of the step that drafts the opinion; empty when the audit did not get there."""
+    """What the step that drafts the opinion chose; empty when the audit did not get there."""
     findings: int
-    seconds: float
+    seconds: float | None
+    """None: it did not get as far as being timed."""
     dagster_run_id: str
     """The run to open in the UI; the last one when the audit took several."""
 
     @classmethod
     def from_answer(cls, answer: Mapping[str, Any]) -> Self:
         """Read what `prisma-assets run --json` printed."""
-        papers = {s["step_id"]: s["workpaper"] for s in answer["steps"] if s["workpaper"]}
-        opinion = papers.get(OPINION_STEP)
+        steps = {step["step_id"]: step for step in answer["steps"]}
+        papers = [step["workpaper"] for step in steps.values() if step["workpaper"]]
+        duration_ms = answer["duration_ms"]
         return cls(
             execution_id=answer["execution_id"],
             status=answer["status"],
-            opinion=opinion["conclusion"] if opinion else "",
-            findings=sum(len(paper["findings"]) for paper in papers.values()),
-            seconds=answer["duration_ms"] / 1000,
+            opinion=steps[OPINION_STEP]["outputs"].get("opinion", ""),
+            findings=sum(len(paper["findings"]) for paper in papers),
+            seconds=None if duration_ms is None else duration_ms / 1000,
             dagster_run_id=(answer["dagster_run_ids"] or [""])[-1],
         )
 
     def sentences(self, address: str) -> list[str]:
         """What a person wants to know of it, and where to look."""
-        lines = [
-            f"Annual audit of the sample: {self.status}, {self.findings} findings, {self.seconds:.1f} s."
-        ]
+        took = "" if self.seconds is None else f", {self.seconds:.1f} s"
+        lines = [f"Annual audit of the sample: {self.status}, {self.findings} findings{took}."]
         if self.opinion:
             lines.append(f"Opinion: {self.opinion}")
         if self.dagster_run_id:
@@ -107,10 +111,10 @@ class SampleEngagement:
             ValueError: the answer is not what the command promises.
         """
         audit = SampleAudit.from_answer(json.loads(self.answer.read_text(encoding="utf-8")))
+        if audit.status in _UNFINISHED:
+            return audit  # The next start tries again.
         write_atomically(self._marker, json.dumps(asdict(audit), indent=2) + "\n")
         return audit
 
     def _clear_new(self) -> None:
-        import shutil
-
         shutil.rmtree(self._new, ignore_errors=True)
