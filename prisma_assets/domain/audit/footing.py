@@ -143,13 +143,13 @@ def statements_to_trial_balance(books: Books) -> Outcome:
     unit = _rounding_unit(lines["amount_cents"])
     compared = pd.concat(
         [
-            _compared(lines, accounts, column, balance).assign(year=_COLUMNS[column])
+            _compared(lines, accounts, (column, balance), unit).assign(year=_COLUMNS[column])
             for column, balance in _BALANCES.items()
             if column in lines and balance in accounts
         ],
         ignore_index=True,
     )
-    wrong = compared[compared["amount_cents"].abs() * 2 > (unit if unit > 1 else 0)].copy()
+    wrong = compared[compared["amount_cents"] != 0].copy()
     wrong["description"] = [
         f"Line {row.record_id} ({row.year}) shows {money(row.presented_cents)}, its accounts come to "
         f"{money(row.accounts_cents)}: difference {money(row.amount_cents)}."
@@ -187,9 +187,13 @@ def statements_to_trial_balance(books: Books) -> Outcome:
 
 
 def _compared(
-    lines: pd.DataFrame, accounts: pd.DataFrame, column: str, balance: str
+    lines: pd.DataFrame, accounts: pd.DataFrame, columns: tuple[str, str], unit: int
 ) -> pd.DataFrame:
-    """One row per line with accounts: record_id, presented, accounts' natural balance, difference."""
+    """One row per line with accounts: record_id, presented, accounts' natural balance, difference.
+
+    Differences of at most half the rounding unit are none.
+    """
+    column, balance = columns
     own = (
         lines[lines["statement"].str.upper() != "CF"]
         .drop_duplicates("line_id")
@@ -204,11 +208,14 @@ def _compared(
         {"presented_cents": own[column].reindex(natural.index), "accounts_cents": natural}
     )
     both = both.dropna().astype("int64")
-    both["amount_cents"] = both["presented_cents"] - both["accounts_cents"]
-    both.loc[both["presented_cents"] == -both["accounts_cents"], "amount_cents"] = 0
+    tolerance = unit // 2
+    difference = both["presented_cents"] - both["accounts_cents"]
     profit = -int(mapped.loc[mapped["kind"].isin(INCOME_TYPES), balance].sum())
-    unclosed = both.index[(both["amount_cents"] == profit) & (kinds[both.index] == "equity")]
-    both.loc[unclosed[:1], "amount_cents"] = 0  # the profit enters equity once
+    is_unclosed = ((difference - profit).abs() <= tolerance) & (kinds[both.index] == "equity")
+    is_reversed = (both["presented_cents"] + both["accounts_cents"]).abs() <= tolerance
+    is_agreed = (difference.abs() <= tolerance) | is_reversed
+    is_agreed |= is_unclosed & (is_unclosed.cumsum() == 1)  # the profit enters equity once
+    both["amount_cents"] = difference.where(~is_agreed, 0)
     return both.reset_index(names="record_id")
 
 

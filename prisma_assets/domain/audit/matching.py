@@ -190,7 +190,9 @@ def duplicate_payments(books: Books) -> Outcome:
     payments = numbered_payments(books.tables["payments_made"])
     usable = payments[payments["is_invoice"] | (payments["amount_cents"] < 0)]
     exact = _paid_again(usable, ["supplier_key", "number_key", "size"], _SAME_INVOICE)
-    possible, same_day = _possibly_paid_again(payments, exact["record_id"])
+    possible = _possibly_paid_again(usable, exact["record_id"])
+    unnumbered = payments[~payments["is_invoice"]]
+    same_day = _paid_again(unnumbered, ["supplier_key", "day", "size"], _SAME_DAY)
     too_common = len(same_day) > max(LISTED_MINIMUM, LISTED_SHARE * len(payments))
     if not too_common:
         possible = pd.concat([possible, same_day])
@@ -203,14 +205,13 @@ def duplicate_payments(books: Books) -> Outcome:
         procedure=DUPLICATE_PAYMENTS,
     )
     total = int(exact["amount_cents"].sum())
-    unidentified = int((~payments["is_invoice"]).sum())
     result = (
         f"{count(len(exact), 'payment')} made again, together {money(total)}; "
         f"{len(possible):,} more possibly, together {money(possible['amount_cents'].sum())}."
     )
-    if unidentified:
+    if len(unnumbered):
         result += (
-            f" {count(unidentified, 'payment')} carry no number that identifies one invoice: there, only payments "
+            f" {count(len(unnumbered), 'payment')} carry no number that identifies one invoice: there, only payments "
             f"of one amount to one supplier on one day could be compared ({len(same_day):,} found"
             + (", too common to list as exceptions)." if too_common else ").")
         )
@@ -228,24 +229,16 @@ def duplicate_payments(books: Books) -> Outcome:
             "amount_cents": total,
             "possible": len(possible),
             "possible_cents": int(possible["amount_cents"].sum()),
-            "without_invoice_number": unidentified,
+            "without_invoice_number": len(unnumbered),
         },
     )
 
 
-def _possibly_paid_again(
-    payments: pd.DataFrame, known: pd.Series
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Looser matches by invoice number, and matches by day where no number identifies the invoice."""
-    usable = payments[payments["is_invoice"]]
-    other = _paid_again(usable[usable["is_long"]], ["number_key", "size"], _OTHER_SUPPLIER)
-    alike = _paid_again(usable, ["supplier_key", "loose_key", "size"], _LIKE_INVOICE)
+def _possibly_paid_again(payments: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
+    alike = _paid_again(payments, ["supplier_key", "loose_key", "size"], _LIKE_INVOICE)
+    other = _paid_again(payments[payments["is_long"]], ["number_key", "size"], _OTHER_SUPPLIER)
     possible = pd.concat([alike, other[other["supplier"] != other["first_supplier"]]])
-    possible = possible[~possible["record_id"].isin(known)].drop_duplicates("record_id")
-    same_day = _paid_again(
-        payments[~payments["is_invoice"]], ["supplier_key", "day", "size"], _SAME_DAY
-    )
-    return possible, same_day
+    return possible[~possible["record_id"].isin(known)].drop_duplicates("record_id")
 
 
 def _paid_again(payments: pd.DataFrame, keys: list[str], wording: str) -> pd.DataFrame:
