@@ -1,0 +1,1 @@
+"""The sample engagement: a fictional company on real reported figures, its books made from a seed."""
