@@ -11,7 +11,6 @@ from prisma_assets.domain.audit import (
     independence,
     misstatement,
 )
-from prisma_assets.domain.audit.key_figure import key_figures
 from prisma_assets.domain.audit.misstatement import KindTotal
 from prisma_assets.domain.audit.outcome import Outcome, count, not_performed, performed
 from prisma_assets.domain.audit.workpaper import Evidence, StepResult
@@ -66,7 +65,7 @@ def completion(work: StepWork) -> StepResult:
     uncorrected = misstatement.uncorrected_cents(rows) if summary.is_performed else None
     plan = work.outputs_of("a05")
     performance = plan.get("performance_materiality_cents")
-    screened = going_concern.screen(key_figures(work.books), currency=work.currency)
+    screened = going_concern.screen(work.figures, currency=work.currency)
     outlook, why = going_concern.conclude(screened, facts)
     today = _as_of(work)
     events = closing.subsequent_events(facts, engagement.period, today)

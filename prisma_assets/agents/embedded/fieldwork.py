@@ -9,7 +9,6 @@ from prisma_assets.domain.audit import (
     journal_entry,
     misstatement,
 )
-from prisma_assets.domain.audit.key_figure import key_figures
 from prisma_assets.domain.audit.outcome import Outcome, count, not_performed
 from prisma_assets.domain.audit.workpaper import StepResult
 
@@ -55,7 +54,7 @@ def analytics_and_je_testing(work: StepWork) -> StepResult:
     entries = journal_entry.journal_entry_tests(books, engagement.period, criteria)
     digits = benford.first_two_digits(books)
     ratios = analytics.ratio_analytics(
-        key_figures(books),
+        work.figures,
         performance_cents=work.outputs_of("a05").get("performance_materiality_cents"),
         currency=work.currency,
     )
@@ -102,7 +101,7 @@ def group_component_work(work: StepWork) -> StepResult:
     """Set component materiality and take up what the components' auditors reported."""
     components = work.engagement.components
     performance = work.outputs_of("a05").get("performance_materiality_cents")
-    revenue = key_figures(work.books).get("revenue")
+    revenue = work.figures.get("revenue")
     allotted = group.allocate(components, performance_cents=performance, currency=work.currency)
     covered = group.coverage(components, group_revenue_cents=revenue.cents if revenue else None)
     reported = group.reports(components, currency=work.currency)

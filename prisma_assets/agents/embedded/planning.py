@@ -16,7 +16,6 @@ from prisma_assets.domain.audit import (
 from prisma_assets.domain.audit.amount import percent_of
 from prisma_assets.domain.audit.archive import canonical_json
 from prisma_assets.domain.audit.journal_entry import JournalCriteria
-from prisma_assets.domain.audit.key_figure import key_figures
 from prisma_assets.domain.audit.materiality import Materiality, NotDetermined
 from prisma_assets.domain.audit.outcome import Outcome, count, not_performed, performed
 from prisma_assets.domain.audit.risk import Measure
@@ -26,7 +25,7 @@ from prisma_assets.domain.audit.workpaper import Evidence, StepResult
 def understand_entity_and_risk(work: StepWork) -> StepResult:
     """Take in the books, tie them out, and set up the risk register."""
     books, engagement = work.books, work.engagement
-    figures = key_figures(books)
+    figures = work.figures
     measure = risk.planning_measure(figures)
     requested = request_list.received(books)
     balances = tie_out.trial_balance_balances(books)
@@ -77,7 +76,7 @@ def understand_entity_and_risk(work: StepWork) -> StepResult:
 def fraud_risk_assessment(work: StepWork) -> StepResult:
     """Presumed and particular fraud risks, the criteria for journal entries, and something unpredictable."""
     books, engagement = work.books, work.engagement
-    figures = key_figures(books)
+    figures = work.figures
     factors = fraud.risk_factors(engagement, figures)
     profile = fraud.ledger_profile(books)
     criteria = JournalCriteria()
@@ -110,7 +109,7 @@ def strategy_materiality_plan(work: StepWork) -> StepResult:
     """Set materiality, sampling parameters and the answer to each risk; the plan's hash is its version."""
     strategy = work.engagement.strategy
     level: materiality.RiskLevel = work.outputs_of("a03").get("fs_risk_level", "high")
-    figures = key_figures(work.books)
+    figures = work.figures
     found = materiality.determine(figures, strategy, level)
     setting = _materiality_outcome(work, found)
     sampling = {
@@ -235,7 +234,7 @@ def _materiality_outcome(work: StepWork, found: Materiality | NotDetermined) -> 
 
 def _benchmarks(work: StepWork) -> Evidence:
     """Every benchmark of the firm's table with what it would give, so that the choice can be seen."""
-    figures = key_figures(work.books)
+    figures = work.figures
     rows = []
     for name, pct in materiality.BENCHMARK_PCT.items():
         figure = figures.get(name)

@@ -13,7 +13,6 @@ from prisma_assets.agents.embedded.work import (
 )
 from prisma_assets.domain.audit import ageing, cut_off, matching, misstatement, sampling
 from prisma_assets.domain.audit.engagement import SampleResult
-from prisma_assets.domain.audit.key_figure import key_figures
 from prisma_assets.domain.audit.misstatement import Judgement, KindTotal, Misstatement
 from prisma_assets.domain.audit.outcome import Outcome
 from prisma_assets.domain.audit.sampling import SamplePlan
@@ -140,7 +139,7 @@ def _projected(
 
 def _receivables_key(work: StepWork, sample: Outcome) -> dict[str, Any]:
     """Receivables count as tested when the sample is evaluated, or when they are too small to matter."""
-    balance = key_figures(work.books).get("receivables")
+    balance = work.figures.get("receivables")
     performance = work.outputs_of("a05").get("performance_materiality_cents")
     if balance is not None and performance is not None and abs(balance.cents) < performance:
         return {"is_performed": True, "reason": "receivables are below performance materiality"}

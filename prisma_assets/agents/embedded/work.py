@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from prisma_assets.agents.contract import AgentTask
@@ -10,6 +11,7 @@ from prisma_assets.domain.audit.amount import in_currency
 from prisma_assets.domain.audit.books import Books
 from prisma_assets.domain.audit.edition import editions_in_force
 from prisma_assets.domain.audit.engagement import Engagement
+from prisma_assets.domain.audit.key_figure import KeyFigures, key_figures
 from prisma_assets.domain.audit.outcome import Outcome
 from prisma_assets.domain.audit.workpaper import Evidence, Finding, StepResult, Workpaper
 
@@ -28,6 +30,11 @@ class StepWork:
     def currency(self) -> str:
         """ISO code of the engagement's currency."""
         return self.engagement.client.currency
+
+    @cached_property
+    def figures(self) -> KeyFigures:
+        """The key figures of the books."""
+        return key_figures(self.books)
 
     def outputs_of(self, step_id: str) -> Mapping[str, Any]:
         """An earlier step's outputs; empty when it was skipped."""
