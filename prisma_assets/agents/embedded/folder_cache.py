@@ -11,9 +11,12 @@ from prisma_assets.engagement.folder import EngagementFolder
 FOLDERS_KEPT = 2
 """A run works on one folder; a second one lets two runs of a process alternate. Each may hold hundreds of megabytes."""
 
+Signature = tuple[tuple[str, int, int, int], ...]
+"""Path, size, time of change and inode of every file: equal signatures mean that nobody wrote to the folder."""
+
 
 class FolderCache:
-    """Folders by path and hash. Threads that ask for the same folder at once share one reading."""
+    """Folders by path and state. Threads that ask for the same folder at once share one reading."""
 
     def __init__(
         self, read: Callable[[Path], EngagementFolder], *, folders: int = FOLDERS_KEPT
@@ -27,11 +30,13 @@ class FolderCache:
         self._read = read
         self._folders = folders
         self._lock = Lock()
-        self._readings: OrderedDict[tuple[Path, str], Future[EngagementFolder]] = OrderedDict()
+        self._readings: OrderedDict[tuple[Path, Signature], Future[EngagementFolder]] = (
+            OrderedDict()
+        )
 
-    def get(self, folder: Path, sha256: str) -> EngagementFolder:
-        """The folder as read when its books had that hash."""
-        key = (folder, sha256)
+    def get(self, folder: Path) -> EngagementFolder:
+        """The folder as it stands; read again once somebody wrote to it."""
+        key = (folder, _signature(folder))
         with self._lock:
             reading = self._readings.get(key)
             is_mine = reading is None
@@ -44,7 +49,7 @@ class FolderCache:
             self._fulfil(key, reading)
         return reading.result()
 
-    def _fulfil(self, key: tuple[Path, str], reading: Future[EngagementFolder]) -> None:
+    def _fulfil(self, key: tuple[Path, Signature], reading: Future[EngagementFolder]) -> None:
         try:
             reading.set_result(self._read(key[0]))
         except BaseException as error:  # noqa: BLE001 - handed to everybody who waits, raised by `result`
@@ -52,3 +57,12 @@ class FolderCache:
                 if self._readings.get(key) is reading:
                     del self._readings[key]
             reading.set_exception(error)
+
+
+def _signature(folder: Path) -> Signature:
+    """State of the folder's files, without opening them: hashing all of them at every step would cost more than the step."""
+    found = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        state = path.stat()
+        found.append((str(path), state.st_size, state.st_mtime_ns, state.st_ino))
+    return tuple(found)

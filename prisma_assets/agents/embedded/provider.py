@@ -11,7 +11,7 @@ import anyio.to_thread
 
 from prisma_assets.agents.contract import AgentCard, AgentResult, AgentTask, Usage
 from prisma_assets.agents.embedded.assignment import ASSIGNMENTS
-from prisma_assets.domain.errors import PermanentError
+from prisma_assets.domain.errors import InputError, PermanentError
 
 if TYPE_CHECKING:
     from prisma_assets.agents.embedded.folder_cache import FolderCache
@@ -80,16 +80,16 @@ class EmbeddedProvider:
 
     def _folder(self, task: AgentTask) -> "EngagementFolder":
         """The books as they stood when the run began."""
-        from prisma_assets.engagement.facts import books_sha256
-
         if task.engagement_folder is None:
             raise PermanentError(
                 f"step {task.step_id} ({task.task}) works on an engagement's books; start the run with an engagement folder"
             )
         path = Path(task.engagement_folder).resolve()
-        found = books_sha256(path)
-        _refuse_other_books(task, path, found)
-        folder = self._folders().get(path, found)
+        try:
+            folder = self._folders().get(path)
+        except InputError:
+            _refuse_unreadable(task, path)
+            raise
         _refuse_other_books(task, path, folder.books.sha256)
         return folder
 
@@ -112,6 +112,14 @@ def _step_function(task: str) -> "Callable[[StepWork], StepResult]":
     module, _, function = assignment.function.partition(":")
     step: Callable[[Any], Any] = getattr(import_module(f"{_PACKAGE}.{module}"), function)
     return step
+
+
+def _refuse_unreadable(task: AgentTask, folder: Path) -> None:
+    """Say that the books changed, when that is why they no longer read."""
+    from prisma_assets.engagement.facts import books_sha256
+
+    if task.books_sha256 is not None:
+        _refuse_other_books(task, folder, books_sha256(folder))
 
 
 def _refuse_other_books(task: AgentTask, folder: Path, found: str) -> None:
