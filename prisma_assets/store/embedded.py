@@ -244,12 +244,9 @@ class EmbeddedServer:
         if os.strerror(errno.ENOSPC) in output or os.strerror(errno.EDQUOT) in output:
             return self._no_space()
         lines = [line.strip() for line in output.splitlines() if line.strip()]
-        telling = (
-            [line for line in lines if "FATAL:" in line or "error:" in line]
-            or lines
-            or ["no reason given"]
-        )
-        return f"The embedded database in {self._data} cannot {what} ({telling[-1]})."
+        telling = [line for line in lines if "FATAL:" in line or "error:" in line] or lines
+        reason = telling[-1].rpartition("FATAL:")[2].strip() if telling else "no reason given"
+        return f"The embedded database in {self._data} cannot {what} ({reason})."
 
 
 def _initdb_arguments(data: Path, password: Path) -> list[str]:
