@@ -244,7 +244,7 @@ def _possibly_paid_again(payments: pd.DataFrame, known: pd.Series) -> pd.DataFra
 def _paid_again(payments: pd.DataFrame, keys: list[str], wording: str) -> pd.DataFrame:
     """Payments beyond the first of their group, less one (from the latest) for every refund in the group.
 
-    A refund whose number fits no payment is taken for a refund of the supplier's latest repeated payment of its size.
+    A refund whose number fits no payment is taken for the supplier's latest repeated payment of its size before it.
     """
     groups = payments.groupby(keys, sort=False)["amount_cents"]
     is_paid = payments["amount_cents"] > 0
@@ -255,16 +255,20 @@ def _paid_again(payments: pd.DataFrame, keys: list[str], wording: str) -> pd.Dat
     positive[["first", "first_supplier"]] = repeated[["record_id", "supplier"]].transform("first")
     rank = repeated.cumcount()
     extra = positive[(rank > 0) & (rank >= refunded[positive.index] + 1)].copy()
-    loose = payments[~is_paid & (paid == 0)].groupby(["supplier_key", "size"]).size()
-    if len(loose) and len(extra):
-        pairs = pd.MultiIndex.from_frame(extra[["supplier_key", "size"]])
-        from_latest = extra.groupby(["supplier_key", "size"]).cumcount(ascending=False)
-        extra = extra[
-            from_latest.to_numpy() >= loose.reindex(pairs, fill_value=0).to_numpy()
-        ].copy()
+    extra = _without_refunded(extra, payments[~is_paid & (paid == 0)])
     extra["description"] = [
         f"Payment {row.record_id} of {row.day:%Y-%m-%d} to supplier {row.supplier} over {money(row.amount_cents)} "
         + wording.format(first=row.first, supplier=row.first_supplier, invoice=row.invoice_number)
         for row in extra.itertuples(index=False)
     ]
     return extra
+
+
+def _without_refunded(extra: pd.DataFrame, refunds: pd.DataFrame) -> pd.DataFrame:
+    keys = ["supplier_key", "size"]
+    known = refunds.groupby(keys)["day"].agg(["size", "max"])
+    of_extra = known.reindex(pd.MultiIndex.from_frame(extra[keys])).set_axis(extra.index)
+    before = extra[extra["day"] <= of_extra["max"]]
+    from_latest = before.groupby(keys).cumcount(ascending=False)
+    refunded = before.index[from_latest < of_extra.loc[before.index, "size"]]
+    return extra.drop(index=refunded)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from prisma_assets.domain.audit import ageing, cut_off, journal_entry, matching, tie_out
 from prisma_assets.domain.audit.books import Books
 
-FEW = settings(max_examples=15, deadline=None)  # each example runs a whole procedure
+FEW = settings(max_examples=6, deadline=None)  # each example runs a whole procedure
 
 
 def found(outcome, kind):
