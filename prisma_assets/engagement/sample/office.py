@@ -66,7 +66,8 @@ def season_days(rng: np.random.Generator, count: int) -> Days:
 def month_ends() -> Days:
     """The last calendar day of every month."""
     lengths = [monthrange(YEAR, month)[1] for month in range(1, 13)]
-    return MONTH_STARTS + np.array([days - 1 for days in lengths], dtype="timedelta64[D]")
+    last: Days = MONTH_STARTS + np.array([n - 1 for n in lengths], dtype="timedelta64[D]")
+    return last
 
 
 def schedule(name: str) -> Days:
