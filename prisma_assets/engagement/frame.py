@@ -48,6 +48,11 @@ STATEMENTS = {
 """What exports call the statements."""
 
 
+READABLE = (
+    pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal,
+    pa.types.is_boolean, pa.types.is_date, pa.types.is_timestamp, pa.types.is_time, pa.types.is_null,
+)  # fmt: skip
+"""Types a value of the books can have in Parquet; not lists, records or bytes."""
 SHOWN_LENGTH = 60
 """Characters of a wrong value that a message repeats."""
 
@@ -73,6 +78,7 @@ def read_frame(raw: RawTable, table: Table) -> ReadTable:
     """
     mapping = map_columns(table, raw.data.column_names, raw.origin.settings.columns, file=raw.file)
     reading = _Reading(raw, table, mapping)
+    reading.check_types()
     reading.read_amounts()
     reading.leave_out_totals()
     frame = reading.frame()
@@ -93,6 +99,17 @@ class _Reading:
         self.amounts: dict[str, pa.Array] = {}
         """Cents of every amount column, by standard name."""
         self.notes: list[str] = []
+
+    def check_types(self) -> None:
+        """Refuse mapped columns of a type no value of the books has."""
+        for column, own in self.mapping.columns.items():
+            kind = self.raw.data.column(own).type
+            kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+            if not any(is_one(kind) for is_one in READABLE):
+                raise InputError(
+                    f"{self.raw.file}: column '{own}' holds {kind} values, which cannot be {column}; "
+                    f"map another in tables.{self.table.name}.columns of {FACTS_FILE}"
+                )
 
     # ---- amounts
 

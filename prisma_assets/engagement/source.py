@@ -120,6 +120,11 @@ def _parquet(content: bytes, origin: Origin) -> Read:
         raise InputError(
             f"{origin.file}: not a readable Parquet file ({_one_line(error)}); export it again"
         ) from error
+    # Some writers store text as bytes without saying so; what is no UTF-8 stays as it is and is refused where it is used.
+    for place, column in enumerate(data.columns):
+        if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+            with suppress(pa.ArrowInvalid):
+                data = data.set_column(place, data.column_names[place], column.cast(pa.string()))
     return data, np.arange(1, data.num_rows + 1), ()
 
 
@@ -278,7 +283,9 @@ def _delimiter(text: str, origin: Origin) -> str:
     lines = [line for line in islice(StringIO(text), first, first + SNIFFED_LINES) if line.strip()]
 
     def agreement(delimiter: str) -> tuple[int, int]:
-        widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
+        widths: list[int] = []
+        with suppress(csv.Error):  # the file's own fault is named when it is read
+            widths.extend(len(row) for row in csv.reader(lines, delimiter=delimiter) if row)
         width = widths[0] if widths else 1
         return (sum(w == width for w in widths) * (width > 1), width)
 
