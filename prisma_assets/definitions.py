@@ -1,5 +1,6 @@
 """The composition root: everything Dagster sees, built from plain parts. `defs` is what the code location loads."""
 
+import warnings
 from collections.abc import Mapping
 
 import dagster as dg
@@ -19,6 +20,8 @@ def build_defs(
     library: TemplateLibrary, registry: AgentRegistry, providers: Mapping[str, AgentProvider]
 ) -> dg.Definitions:
     """Jobs, sensors and resources for these templates and agents."""
+    # Dagster passes the beta parameter itself when it binds resources to sensors; nobody here can mend it.
+    warnings.filterwarnings("ignore", message="Parameter `owners`", category=dg.BetaWarning)
     jobs = {name: compile_job(template, registry) for name, template in library.templates.items()}
     sensors = [approval_resume_sensor(library, jobs)] if jobs else []
     return dg.Definitions(

@@ -34,7 +34,6 @@ def approval_resume_sensor(
             return dg.SkipReason("no execution has a decision to act on")
         return dg.SensorResult(run_requests=[resume_request(e) for e in decided])
 
-    # Built without the decorator, which warns of a beta parameter that nobody set.
     return dg.SensorDefinition(
         name="approval_resume_sensor",
         evaluation_fn=evaluate,

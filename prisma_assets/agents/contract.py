@@ -51,6 +51,8 @@ class AgentTask:
     """The execution's inputs."""
     steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Outputs of the earlier steps, by step id."""
+    review_notes: tuple[str, ...] = ()
+    """What reviewers asked to have changed, oldest first; empty the first time round."""
     standards: tuple[str, ...] = ()
     """Standards the template names for the step, for the workpaper's references."""
     title: str = ""

@@ -18,6 +18,7 @@ from prisma_assets.agents.contract import AgentResult, AgentTask
 from prisma_assets.agents.gateway import AgentGateway
 from prisma_assets.agents.retry import CallTimeoutError
 from prisma_assets.domain.errors import PermanentError
+from prisma_assets.domain.workflow.condition import Condition, ConditionError
 from prisma_assets.domain.workflow.execution import (
     DONE,
     ENDED,
@@ -72,6 +73,7 @@ class ExecutionRun:
     """Latest record of every step begun."""
     _active: int = 0
     _ended: ExecutionStatus | None = None
+    _failure: Mapping[str, Any] | None = None
 
     async def load(self) -> None:
         """Read what earlier runs have done.
@@ -84,7 +86,14 @@ class ExecutionRun:
                 f"template '{self.template.name}' has changed since execution {self.execution.id} started "
                 f"(version {self.execution.template_version} then, {self.template.version} now); start a new execution"
             )
-        self.records.update(await self.store.steps(self.execution.id))
+        for step_id, record in (await self.store.steps(self.execution.id)).items():
+            # What an earlier run did not finish is done again by this one, in the same iteration.
+            is_kept = record.status in DONE or record.status == "WAITING_APPROVAL"
+            self.records[step_id] = (
+                record
+                if is_kept
+                else StepRecord(step_id=step_id, iteration=record.iteration, status="PENDING")
+            )
 
     async def condition(self, step: Step) -> bool:
         """Whether the step's condition lets it run; a false one is recorded as SKIPPED."""
@@ -94,11 +103,23 @@ class ExecutionRun:
         if step.when is None or (record is not None and record.status != "PENDING"):
             return True
         async with self._working():
-            if step.when.holds(condition_context(self.execution.inputs, self.records)):
+            if self._holds(step, step.when):
                 return True
             await self.store.skip_step(self._start(step, 1, ""), str(step.when))
             self.records[step.id] = StepRecord(step_id=step.id, status="SKIPPED")
             return False
+
+    def _holds(self, step: Step, condition: Condition) -> bool:
+        try:
+            return condition.holds(condition_context(self.execution.inputs, self.records))
+        except ConditionError as error:
+            # No record of the step says it: it has not begun. Siblings go on; the execution fails when they rest.
+            self._failure = {
+                "step_id": step.id,
+                "class": type(error).__name__,
+                "message": str(error),
+            }
+            raise
 
     async def run(self, step: Step) -> StepOutcome:
         """Do the step unless it is done, and see whether its sign-off is given.
@@ -119,7 +140,7 @@ class ExecutionRun:
 
     async def _do(self, step: Step, before: StepRecord | None) -> StepOutcome:
         iteration = before.iteration if before is not None else 1
-        task = self._task(step, iteration)
+        task = self._task(step, iteration, await self._review_notes(step, iteration))
         start = self._start(step, iteration, _sha256({"inputs": task.inputs, "steps": task.steps}))
         step_execution_id = await self.store.start_step(start)
         if step_execution_id is None:
@@ -249,6 +270,8 @@ class ExecutionRun:
 
     async def _settle(self) -> None:
         status = execution_status(self.template, self.records)
+        if self._failure is not None:
+            status = "FAILED"
         if status == "RUNNING" or self._ended is not None:
             return
         async with self.store.database.transaction() as tx:
@@ -257,12 +280,21 @@ class ExecutionRun:
                 await self.store.settle(tx, self.execution.id, status, self._first_error())
 
     def _first_error(self) -> Mapping[str, Any] | None:
-        return next((r.error for r in self.records.values() if r.error is not None), None)
+        errors = [r.error for r in self.records.values() if r.error is not None]
+        return next(iter(errors), self._failure)
 
     def _record(self, step: Step) -> StepRecord:
         return self.records.get(step.id, StepRecord(step_id=step.id, status="PENDING"))
 
-    def _task(self, step: Step, iteration: int) -> AgentTask:
+    async def _review_notes(self, step: Step, iteration: int) -> tuple[str, ...]:
+        if iteration == 1:
+            return ()
+        decisions = await self.store.all_sign_offs(self.execution.id)
+        return tuple(
+            d.comment for d in decisions if d.step_id == step.id and d.decision == "changes"
+        )
+
+    def _task(self, step: Step, iteration: int, review_notes: tuple[str, ...]) -> AgentTask:
         context = self.execution.context
         upstream = self.template.upstream(step.id)
         return AgentTask(
@@ -279,6 +311,7 @@ class ExecutionRun:
                 for i, r in sorted(self.records.items())
                 if i in upstream and r.status in DONE
             },
+            review_notes=review_notes,
             standards=step.standards,
             title=step.title,
             objective=step.objective,
