@@ -72,7 +72,7 @@ class Stack:
                 if due and not self._sample.is_written():
                     self._write_sample(nursery)
             self._display.say(f"Ready at {self._address}  (Ctrl-C stops it)")
-            if due:
+            if due and self._sample.is_written():
                 self._audit_sample(nursery)
             else:
                 self._recall_sample()
@@ -160,11 +160,14 @@ class Stack:
                 "sample", child.command, self._sample.write_command(), self._sample.answer
             )
             self._watch(nursery, until=lambda: writer.exit_code is not None)
-            if writer.exit_code:
-                raise PrismaError(
-                    f"The sample engagement could not be written; {writer.log} ends with:\n{writer.last_lines()}"
-                )
+        if writer.exit_code == 0:
             self._sample.put_in_place()
+        else:
+            self._tell_of_sample("The sample engagement could not be written", writer)
+
+    def _tell_of_sample(self, what: str, doer: Child) -> None:
+        """The product is up and useful without its sample, so what went wrong with it does not end it."""
+        self._display.say(f"{what}; {doer.log} ends with:\n{doer.last_lines()}")
 
     def _audit_sample(self, nursery: Nursery) -> None:
         with self._display.stages(), self._display.stage(_SAMPLE_STAGE):
@@ -175,10 +178,7 @@ class Stack:
         try:
             audit = self._sample.finish()
         except (ValueError, LookupError, TypeError):
-            # The product is up and useful without its sample, so this is told and does not end it.
-            self._display.say(
-                f"The audit of the sample did not finish; {auditor.log} ends with:\n{auditor.last_lines()}"
-            )
+            self._tell_of_sample("The audit of the sample did not finish", auditor)
             return
         for line in audit.sentences(self._address):
             self._display.say(line)

@@ -76,6 +76,7 @@ def test_a_stop_while_starting_leaves_no_process(stacks, home):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)  # Two whole starts, each up to 60 s on a busy machine.
 def test_nothing_outlives_a_killed_supervisor_and_the_next_start_works(stacks, home):
     """After kill -9 only the database stays, which `down` stops and a start joins."""
     first = stacks.start(home)
