@@ -24,6 +24,7 @@ def independence_check(work: StepWork) -> StepResult:
     return finish(
         work,
         Draft(
+            tables=(),
             outcomes=outcomes,
             conclusion=text,
             outputs={
@@ -48,6 +49,7 @@ def engagement_acceptance(work: StepWork) -> StepResult:
     return finish(
         work,
         Draft(
+            tables=(),
             outcomes=advice.outcomes,
             conclusion=_acceptance_conclusion(work, advice, why_review=why if needs_review else ""),
             outputs={

@@ -33,6 +33,7 @@ def fs_disclosure_review(work: StepWork) -> StepResult:
     return finish(
         work,
         Draft(
+            tables=("financial_statements", "trial_balance"),
             outcomes=outcomes,
             core=[foots, ties, agrees],
             conclusion=_statement_conclusion(
@@ -75,6 +76,7 @@ def completion(work: StepWork) -> StepResult:
     return finish(
         work,
         Draft(
+            tables=("financial_statements", "trial_balance"),
             outcomes=[summary, screened, assessment, events, letter],
             conclusion=_completion_conclusion(work, uncorrected, (outlook, why), (events, letter)),
             outputs={

@@ -33,6 +33,7 @@ def controls_testing(work: StepWork) -> StepResult:
     return finish(
         work,
         Draft(
+            tables=(),
             outcomes=outcomes,
             conclusion=text,
             outputs={
@@ -69,7 +70,7 @@ def analytics_and_je_testing(work: StepWork) -> StepResult:
         parts.append(digits.procedure.result)
     if ratios.is_performed:
         parts.append(
-            f"Management explains: {', '.join(unexplained)}."
+            f"Management is to explain: {', '.join(unexplained)}."
             if unexplained
             else "No ratio moved by more than performance materiality."
         )
@@ -120,6 +121,7 @@ def group_component_work(work: StepWork) -> StepResult:
     return finish(
         work,
         Draft(
+            tables=("financial_statements", "trial_balance"),
             outcomes=[allotted, covered, reported],
             conclusion=text,
             outputs={

@@ -132,13 +132,15 @@ def strategy_materiality_plan(work: StepWork) -> StepResult:
     return finish(
         work,
         Draft(
+            tables=("financial_statements", "trial_balance"),
             core=[setting],
             outcomes=[setting, responses, _approach(work, sampling)],
-            conclusion=_plan_conclusion(work, found, version),
+            conclusion=_plan_conclusion(work, found, responses.figures["unanswered"], version),
             outputs={
                 **amounts,
                 "controls_reliance": strategy.controls_reliance,
                 "sampling": sampling,
+                "unanswered_risks": responses.figures["unanswered"],
                 "plan_version": version,
                 "key_procedures": {"materiality": key_procedure(setting)},
             },
@@ -278,10 +280,15 @@ def _approach(work: StepWork, sampling: dict[str, Any]) -> Outcome:
     )
 
 
-def _plan_conclusion(work: StepWork, found: Materiality | NotDetermined, version: str) -> str:
+def _plan_conclusion(
+    work: StepWork, found: Materiality | NotDetermined, unanswered: list[str], version: str
+) -> str:
+    answers = "The plan answers every significant risk."
+    if unanswered:
+        answers = f"The team adds procedures for: {'; '.join(unanswered)}."
     if isinstance(found, NotDetermined):
         return f"Without materiality no misstatement can be evaluated and no clean opinion can follow. Plan version {version}."
     return (
         f"Overall materiality is {work.amount(found.overall_cents)}, performance materiality {work.amount(found.performance_cents)}, "
-        f"clearly trivial {work.amount(found.trivial_cents)}. The plan answers every significant risk. Plan version {version}, to be frozen by the partner."
+        f"clearly trivial {work.amount(found.trivial_cents)}. {answers} Plan version {version}, to be frozen by the partner."
     )

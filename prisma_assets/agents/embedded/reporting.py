@@ -33,6 +33,7 @@ def opinion_and_report_draft(work: StepWork) -> StepResult:
     return finish(
         work,
         Draft(
+            tables=(),
             outcomes=outcomes,
             evidence=_opinion_evidence(questions, gaps, drafted),
             conclusion=_opinion_conclusion(decision, gaps, questions),
@@ -53,7 +54,7 @@ def engagement_quality_review(work: StepWork) -> StepResult:
     """Put together what the reviewer needs; the review is a person's, so the status stays pending."""
     steps = work.task.steps
     reviewers = quality_review.eligibility(work.engagement)
-    judgements = quality_review.significant_judgements(steps)
+    judgements = quality_review.significant_judgements(steps, currency=work.currency)
     gaps = quality_review.work_not_performed(steps)
     eligible = reviewers.figures["eligible"]
     who = (
@@ -65,6 +66,7 @@ def engagement_quality_review(work: StepWork) -> StepResult:
     return finish(
         work,
         Draft(
+            tables=(),
             outcomes=[reviewers, judgements, gaps],
             conclusion=f"The file is ready for the engagement quality review; nothing is concluded here. {who} {gaps.procedure.result}",
             outputs={
@@ -170,12 +172,12 @@ def _key_audit_matters(matters: tuple[str, ...], *, is_public: bool) -> Outcome:
 
 
 def _key_matters(work: StepWork) -> tuple[str, ...]:
-    """Matters that needed most attention: significant risks, doubt about going concern, controls that failed."""
+    """Matters that needed most attention: significant risks, risky accounts beyond revenue, doubt about going concern."""
     matters = list(work.outputs_of("a03").get("significant_risks", []))
     matters += [
         f"{row['name']} (account {row['account']}, risk {row['level']})"
         for row in work.outputs_of("a03").get("risk_register", [])
-        if row["level"] in ("high", "significant")
+        if row["level"] in ("high", "significant") and row["account_type"] != "revenue"
     ]
     if work.outputs_of("a11").get("going_concern") == "SIGNIFICANT_DOUBT":
         matters.insert(0, "The assessment of going concern")
@@ -194,10 +196,16 @@ def _opinion_evidence(
 
 
 def _left_to_the_team(work: StepWork) -> tuple[str, ...]:
-    """What the review of the statements left to people, as a question to the partner."""
+    """What the steps left to people, as questions to the partner."""
     open_work = work.outputs_of("a10").get("procedures", {}).get("not_performed", [])
     names = ", ".join(gap["name"] for gap in open_work)
-    return (f"Has the team done what step a10 could not: {names}?",) if names else ()
+    risks = "; ".join(work.outputs_of("a05").get("unanswered_risks", []))
+    questions = [f"Has the team done what step a10 could not: {names}?"] if names else []
+    if risks:
+        questions.append(
+            f"Has the team obtained evidence on these risks, which no step answers: {risks}?"
+        )
+    return tuple(questions)
 
 
 def _opinion_conclusion(

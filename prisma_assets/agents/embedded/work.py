@@ -55,6 +55,8 @@ class Draft:
     outputs: Mapping[str, Any]
     evidence: tuple[Evidence, ...] = ()
     """Tables beyond those of the outcomes, shown first."""
+    tables: Sequence[str] | None = None
+    """Tables the step looked at, for its sources. None: all of them."""
     core: Sequence[Outcome] | None = None
     """Outcomes that make the step: when none of them was performed, "Not performed, because ..." opens the conclusion.
     None: all of them."""
@@ -78,7 +80,7 @@ def finish(work: StepWork, draft: Draft) -> StepResult:
         findings=findings,
         conclusion=_conclusion(draft),
         references=_references(work, task.standards or assignment.references),
-        sources=_sources(work),
+        sources=_sources(work, draft.tables),
         currency=work.currency,
     )
     outputs = {
@@ -140,10 +142,12 @@ def _references(work: StepWork, standards: Sequence[str]) -> tuple[str, ...]:
     return (*standards, *editions_in_force(standards, work.engagement.period.start))
 
 
-def _sources(work: StepWork) -> tuple[str, ...]:
+def _sources(work: StepWork, used: Sequence[str] | None) -> tuple[str, ...]:
     facts = f"engagement.yaml (books {work.books.sha256[:12]})"
     tables = tuple(
-        f"{s.file} (sha256 {s.sha256[:12]}, {s.rows:,} rows)" for s in work.books.sources.values()
+        f"{source.file} (sha256 {source.sha256[:12]}, {source.rows:,} rows)"
+        for table, source in work.books.sources.items()
+        if used is None or table in used
     )
     provenance = work.engagement.provenance
     return (facts, *tables, *((provenance,) if provenance else ()))

@@ -105,7 +105,7 @@ def ledger_profile(books: Books) -> Outcome:
 def criteria_set(criteria: JournalCriteria) -> Outcome:
     """Put the criteria for journal entries on file before the tests run."""
     rows = tuple(
-        (name.replace("_", " "), ", ".join(value) if isinstance(value, list) else str(value))
+        (name.removesuffix("_cents").replace("_", " "), _readable(name, value))
         for name, value in criteria_json(criteria).items()
     )
     return performed(
@@ -118,6 +118,12 @@ def criteria_set(criteria: JournalCriteria) -> Outcome:
             ),
         ),
     )
+
+
+def _readable(name: str, value: Any) -> str:
+    if name.endswith("_cents"):
+        return money(value)
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def criteria_json(criteria: JournalCriteria) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from prisma_assets.domain.audit.amount import in_currency
 from prisma_assets.domain.audit.engagement import Engagement
 from prisma_assets.domain.audit.outcome import Outcome, count, performed
 from prisma_assets.domain.audit.workpaper import Evidence, Finding
@@ -15,13 +16,13 @@ QUESTIONS: tuple[tuple[str, str, str], ...] = (
     ("a01", "independence_conclusion", "Is the conclusion on independence supported?"),
     ("a02", "acceptance", "Were acceptance and its conditions handled?"),
     ("a03", "fs_risk_level", "Does the risk level fit what is known of the client?"),
-    ("a05", "overall_materiality_cents", "Is materiality, in cents, set on a suitable benchmark?"),
+    ("a05", "overall_materiality_cents", "Is materiality set on a suitable benchmark?"),
     ("a06", "reliance_level", "Is the reliance on controls supported by tests?"),
     ("a08", "conclusion", "Does the evidence support the conclusion on substantive tests?"),
     (
         "a11",
         "uncorrected_total_cents",
-        "Are uncorrected misstatements, in cents, evaluated properly?",
+        "Are uncorrected misstatements evaluated properly?",
     ),
     ("a11", "going_concern", "Is the conclusion on going concern supported?"),
     ("a12", "opinion", "Does the opinion follow from the file?"),
@@ -52,10 +53,10 @@ def eligibility(engagement: Engagement) -> Outcome:
     )
 
 
-def significant_judgements(steps: Mapping[str, Mapping[str, Any]]) -> Outcome:
+def significant_judgements(steps: Mapping[str, Mapping[str, Any]], *, currency: str) -> Outcome:
     """List what the reviewer has to form a view on, with what the file says."""
     rows = tuple(
-        (step_id, question, _answer(steps, step_id, output))
+        (step_id, question, _answer(steps, step_id, output, currency))
         for step_id, output, question in QUESTIONS
     )
     return performed(
@@ -84,13 +85,15 @@ def work_not_performed(steps: Mapping[str, Mapping[str, Any]]) -> Outcome:
     )
 
 
-def _answer(steps: Mapping[str, Mapping[str, Any]], step_id: str, output: str) -> str:
+def _answer(
+    steps: Mapping[str, Mapping[str, Any]], step_id: str, output: str, currency: str
+) -> str:
     if step_id not in steps:
         return "step skipped"
     value = steps[step_id].get(output)
     if value is None:
         return "not determined"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return in_currency(value, currency) if output.endswith("_cents") else str(value)
 
 
 def _finding(record_id: str, description: str) -> Finding:

@@ -41,13 +41,13 @@ class InherentRisk:
 
 
 INHERENT: tuple[InherentRisk, ...] = (
-    InherentRisk(pattern=r"suspense|clearing|unallocated|sundry", account_type="", level="high",
+    InherentRisk(pattern=r"suspense|clearing|unallocated", account_type="", level="high",
                  reason="holding account: items without a home (ISA 240 A45)"),
     InherentRisk(pattern=r"related part|intercompany|inter-company|director|shareholder loan", account_type="", level="significant",
                  reason="related parties (ISA 550 paragraph 18)"),
+    InherentRisk(pattern="", account_type="revenue", level="significant", reason="presumed fraud risk in revenue (ISA 240 paragraph 27)"),
     InherentRisk(pattern=r"goodwill|impairment|allowance|provision|reserve|fair value|contingen|pension|deferred|warrant", account_type="",
                  level="significant", reason="estimate with judgement (ISA 540R paragraph 16)"),
-    InherentRisk(pattern="", account_type="revenue", level="significant", reason="presumed fraud risk in revenue (ISA 240 paragraph 27)"),
     InherentRisk(pattern=r"inventor|stock\b|work in progress", account_type="asset", level="moderate", reason="existence and net realisable value"),
     InherentRisk(pattern=r"receivable|debtor", account_type="asset", level="moderate", reason="existence and recoverability"),
     InherentRisk(pattern=r"\b(cash|bank)\b", account_type="asset", level="moderate", reason="prone to theft"),

@@ -19,6 +19,9 @@ REGISTER_ROWS = 40
 SHOWN_ROWS = 20
 
 RESPONSES: tuple[tuple[str, str], ...] = (
+    ("pressure:", "heightens the presumed risks; their procedures answer it"),
+    ("opportunity:", "heightens the presumed risks; their procedures answer it"),
+    ("attitude:", "heightens the presumed risks; their procedures answer it"),
     ("revenue", "a08: orders, shipments and cut-off of the whole population; sampled receivables"),
     ("override", "a07: journal entry tests and first digits of the whole ledger"),
     ("cut-off", "a08: cut-off of the whole population"),
@@ -104,6 +107,7 @@ def _as_json(risk: AccountRisk) -> dict[str, object]:
     return {
         "account": risk.account,
         "name": risk.name,
+        "account_type": risk.account_type,
         "level": risk.level,
         "balance_cents": risk.balance_cents,
         "movement_cents": risk.movement_cents,

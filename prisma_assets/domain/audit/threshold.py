@@ -28,7 +28,8 @@ class Threshold:
     def text(self) -> str:
         """The number with its unit and source, as a workpaper quotes it."""
         unit = "" if self.unit in ("currency", "times") else f" {self.unit}"
-        return f"{self.value:,f}{unit} ({self.source}, {self.since.isoformat()})"
+        since = "recorded" if self.source.startswith(FIRM_PRACTICE) else "from"
+        return f"{self.value:,f}{unit} ({self.source}, {since} {self.since.isoformat()})"
 
 
 def firm(value: int | str, unit: Unit, *, source: str = FIRM_PRACTICE) -> Threshold:
