@@ -211,10 +211,13 @@ def _compared(
     tolerance = unit // 2
     difference = both["presented_cents"] - both["accounts_cents"]
     profit = -int(mapped.loc[mapped["kind"].isin(INCOME_TYPES), balance].sum())
-    is_unclosed = ((difference - profit).abs() <= tolerance) & (kinds[both.index] == "equity")
+    is_unclosed = ((difference - profit).abs() <= tolerance) & kinds[both.index].isin(["equity"])
     is_reversed = (both["presented_cents"] + both["accounts_cents"]).abs() <= tolerance
     is_agreed = (difference.abs() <= tolerance) | is_reversed
-    is_agreed |= is_unclosed & (is_unclosed.cumsum() == 1)  # the profit enters equity once
+    # As integers: a boolean column of the reader is Arrow-backed and cannot be summed up.
+    is_agreed |= is_unclosed & (
+        is_unclosed.astype("int64").cumsum() == 1
+    )  # the profit enters equity once
     both["amount_cents"] = difference.where(~is_agreed, 0)
     return both.reset_index(names="record_id")
 

@@ -165,7 +165,8 @@ def unusual_writers(writers: pd.DataFrame, criteria: JournalCriteria) -> pd.Seri
 
 
 def _prepared(books: Books, period: Period, criteria: JournalCriteria) -> _Ledger:
-    lines = books.tables["gl_detail"].copy()
+    lines = books.tables["gl_detail"]
+    lines = lines[lines["journal_id"].notna()].copy()  # the others are counted by tie_out
     knows_manual = False
     lines["is_manual"] = False
     if "source" in lines:

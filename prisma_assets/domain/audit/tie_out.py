@@ -327,7 +327,8 @@ def _account_movements(
     accounts: pd.DataFrame, ledger: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Accounts with both movements and their difference (NA: not comparable), and ledger accounts without a row."""
-    posted = ledger.groupby("gl_account_number", sort=True)["amount_cents"].agg(["sum", "size"])
+    numbers = ledger["gl_account_number"].fillna("(none)")
+    posted = ledger["amount_cents"].groupby(numbers, sort=True).agg(["sum", "size"])
     known = pd.DataFrame(
         {
             "gl_account_number": accounts["gl_account_number"],

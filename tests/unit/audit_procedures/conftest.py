@@ -223,6 +223,12 @@ def _statements(accounts: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
+def _as_read(frame: pd.DataFrame) -> pd.DataFrame:
+    """Text as the engagement reader delivers it: nullable strings, whose comparisons may be missing too."""
+    texts = frame.select_dtypes(["str", "object"]).columns
+    return frame.astype(dict.fromkeys(texts, pd.StringDtype()))
+
+
 @pytest.fixture(scope="session")
 def period() -> Period:
     return Period(start=date(2023, 1, 1), end=date(2023, 12, 31))
@@ -235,6 +241,7 @@ def clean_tables() -> Callable[[], Tables]:
     tables["gl_detail"] = _ledger(tables, manual=60)
     tables["trial_balance"] = _trial_balance(tables["gl_detail"])
     tables["financial_statements"] = _statements(tables["trial_balance"])
+    tables = {name: _as_read(frame) for name, frame in tables.items()}
     return lambda: {name: frame.copy() for name, frame in tables.items()}
 
 

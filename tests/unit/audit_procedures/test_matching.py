@@ -16,6 +16,8 @@ def paid(*rows):
     columns = ["payment_date", "supplier_account_id", "invoice_number", "payment_amount_cents"]
     frame = pd.DataFrame(rows, columns=columns)
     frame["payment_date"] = pd.to_datetime(frame["payment_date"]).astype("datetime64[ns]")
+    texts = ["supplier_account_id", "invoice_number"]
+    frame[texts] = frame[texts].astype(pd.StringDtype())
     frame["payment_id"] = [f"P{i}" for i in range(1, len(frame) + 1)]
     return Books(tables={"payments_made": frame})
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from prisma_assets.domain.audit import tie_out
+from prisma_assets.domain.audit import journal_entry, tie_out
 from prisma_assets.domain.audit.books import Books
 
 
@@ -18,6 +18,23 @@ def test_account_missing_from_the_trial_balance_is_named(clean_tables, period):
     ]
     posted = tables["gl_detail"].query("gl_account_number == '5000'")["amount_cents"].sum()
     assert outcome.findings[0].amount_cents == posted
+
+
+def test_lines_without_account_or_number_are_not_lost(clean_tables, period):
+    """A line that names no account, or no entry, is reported rather than dropped in grouping."""
+    tables = clean_tables()
+    tables["gl_detail"].loc[0, ["gl_account_number", "journal_id"]] = pd.NA
+    books = Books(tables=tables)
+
+    tied = tie_out.ledger_to_trial_balance(books, period)
+    complete = tie_out.journal_line_completeness(books)
+    entries = journal_entry.journal_entry_tests(books, period)
+
+    assert ("account_not_in_trial_balance", "(none)") in [
+        (f.kind, f.record_id) for f in tied.findings
+    ]
+    assert complete.figures["lines_without_number"] == 1
+    assert entries.procedure.status == "performed"
 
 
 def test_without_opening_balances_only_income_accounts_are_compared(clean_tables, period):
