@@ -10,6 +10,7 @@ import typer
 from prisma_assets.command.connection import ask, library, migrated_server
 from prisma_assets.command.output import AsJson, answer, note, say, table
 from prisma_assets.command.report import report, show
+from prisma_assets.domain.audit.workpaper import Workpaper
 from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.workflow.execution import RESUMABLE
 from prisma_assets.domain.workflow.template import Template
@@ -45,7 +46,7 @@ def sample(
     as_json: AsJson = False,
 ) -> None:
     """Write the sample engagement: engagement.yaml, tables, sign_offs.yaml; planted errors in a file beside the folder."""
-    from prisma_assets.engagement.sample import write_sample
+    from prisma_assets.engagement.sample.write import write_sample
 
     written = write_sample(folder, seed=seed, lines=lines)
     if as_json:
@@ -159,7 +160,8 @@ def score(
     with migrated_server(settings) as urls:
         execution = ask(urls, lambda store: _known(store, execution_id))
         rows = ask(urls, lambda store: store.steps(execution.id))
-    findings = [f for r in rows.values() if r.workpaper for f in r.workpaper["findings"]]
+    papers = [Workpaper.model_validate(r.workpaper) for r in rows.values() if r.workpaper]
+    findings = [finding for paper in papers for finding in paper.findings]
     kinds = scoring.score(errors, findings)
     if as_json:
         answer({"execution_id": execution.id, "kinds": [k.model_dump() for k in kinds]})
