@@ -4,6 +4,7 @@ The entries that get there do not belong here.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -82,8 +83,9 @@ def read_data(name: str) -> Any:
     return YAML(typ="safe").load(files(__package__).joinpath(name).read_text(encoding="utf-8"))
 
 
+@cache
 def read_figures() -> Figures:
-    """The reported figures and the chart of accounts."""
+    """The reported figures and the chart of accounts, read once: parsing takes longer than a small sample's books."""
     return Figures.model_validate(read_data("figures.yaml"))
 
 

@@ -219,13 +219,14 @@ def _accruals(rng: np.random.Generator, ledger: Ledger) -> Iterator[_Accrual]:
         apportion(-other.beginning_cents, shares),
         apportion(-other.ending_cents, shares),
     )
-    for number, first, last in zip(ACCRUED_COSTS, opening.tolist(), closing.tolist(), strict=True):
+    parts = zip(ACCRUED_COSTS, opening.tolist(), closing.tolist(), strict=True)
+    for row, (number, first, last) in enumerate(parts):
         yield _Accrual(
             liability="2190",
             costs=(number,),
             opening=first,
             closing=last,
-            desk="accruals",
+            desk=("accruals", "assets")[row % 2],
             header=f"Accrual, {ledger.accounts[number].name.lower()}",
             step=ROUND_STEP,
         )

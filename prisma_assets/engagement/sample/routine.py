@@ -3,6 +3,7 @@
 Entries people key by hand for no fixed reason do not belong here: that is `manual`.
 """
 
+from functools import cache
 from typing import Annotated, Literal
 
 import numpy as np
@@ -66,8 +67,9 @@ class Routine(Frozen):
     settlement: tuple[RoutineEntry, ...]
 
 
+@cache
 def read_routine() -> Routine:
-    """The routine entries, in the order they are posted."""
+    """The routine entries, in the order they are posted; read once."""
     data = read_data("entries.yaml")
     for entry in (*data["close"], *data["settlement"]):
         if not isinstance(entry["on"], str):  # YAML reads days as dates

@@ -26,10 +26,19 @@ class Sample(NamedTuple):
     planted: dict[str, set[str]]
 
 
-@pytest.fixture(scope="module", params=SEEDS)
-def sample(request, tmp_path_factory) -> Sample:
-    folder = tmp_path_factory.mktemp("sample") / "client"
-    written = write_sample(folder, seed=request.param, lines=LINES)
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory) -> dict[int, Sample]:
+    return {seed: read_sample(tmp_path_factory.mktemp("sample"), seed) for seed in SEEDS}
+
+
+@pytest.fixture(params=SEEDS)
+def sample(request, samples) -> Sample:
+    return samples[request.param]
+
+
+def read_sample(parent: Path, seed: int) -> Sample:
+    folder = parent / "client"
+    written = write_sample(folder, seed=seed, lines=LINES)
     planted = defaultdict(set)
     for error in json.loads(written.planted_file.read_text())["planted"]:
         planted[error["kind"]].add(error["record_id"])
