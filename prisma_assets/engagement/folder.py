@@ -21,7 +21,8 @@ from prisma_assets.engagement.facts import (
 )
 from prisma_assets.engagement.frame import ReadTable, read_frame
 from prisma_assets.engagement.intake import intake_problems
-from prisma_assets.engagement.source import Origin, read_raw
+from prisma_assets.engagement.origin import Origin
+from prisma_assets.engagement.source import read_raw
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -125,7 +125,8 @@ def dates(column: pa.Array, date_format: str | None) -> np.ndarray:
     wrong = _out_of_range(days)
     if wrong.any():
         raise ValueProblem(_row(uniques, wrong), "is not a date the audit can hold")
-    return np.append(days, np.datetime64("NaT"))[uniques.codes].astype("datetime64[ns]")
+    by_row: np.ndarray = np.append(days, np.datetime64("NaT"))[uniques.codes]
+    return by_row.astype("datetime64[ns]")
 
 
 def times(column: pa.Array, time_format: str | None) -> pa.Array:

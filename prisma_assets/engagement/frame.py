@@ -158,7 +158,9 @@ class _Reading:
         is_total = totals_rows(self.raw, identifying, own_amounts)
         if not is_total.any():
             return
-        self.notes += totals_sentences(self.raw, is_total, own_amounts)
+        # Under an indicator the amounts have no sign of their own, so their sum controls nothing.
+        controlled = {} if self.mapping.form == "indicator" else own_amounts
+        self.notes += totals_sentences(self.raw, is_total, controlled)
         if is_total.all():
             raise InputError(f"{self.raw.file}: holds totals but no rows; export the rows as well")
         self.raw = self.raw.keep(~is_total)
@@ -314,7 +316,7 @@ class _Problems:
 
 
 def _is_number(values: pa.Array) -> bool:
-    return pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
+    return bool(pa.types.is_integer(values.type) or pa.types.is_floating(values.type))
 
 
 def _weights(values: pa.Array) -> pa.Array:

@@ -28,7 +28,7 @@ def from_sides(debit: pa.Array, credit: pa.Array) -> pa.Array:
 def is_written_negative(credit: pa.Array) -> bool:
     """Whether a credit column writes its amounts with a minus throughout."""
     lowest, highest = pc.min_max(credit).values()
-    return lowest.is_valid and lowest.as_py() < 0 and highest.as_py() <= 0
+    return bool(lowest.is_valid and lowest.as_py() < 0 and highest.as_py() <= 0)
 
 
 def from_indicator(amount: pa.Array, indicator: pa.Array) -> pa.Array:

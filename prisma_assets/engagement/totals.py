@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prisma_assets.engagement.formats import text
-from prisma_assets.engagement.source import TOTALS_WORD, RawTable
+from prisma_assets.engagement.origin import TOTALS_WORD
+from prisma_assets.engagement.source import RawTable
 
 
 def totals_rows(
@@ -39,7 +40,10 @@ def totals_rows(
         filled = np.asarray(text(raw.data.column(name).combine_chunks()).is_valid())
         none_missing &= filled
         all_labels &= is_label.get(name, np.zeros(count, dtype=bool))
-    return (some_label & (~none_missing | all_labels)) | _bare_last_row(raw, amounts)
+    is_total: np.ndarray = (some_label & (~none_missing | all_labels)) | _bare_last_row(
+        raw, amounts
+    )
+    return is_total
 
 
 def _bare_last_row(raw: RawTable, amounts: Mapping[str, pa.Array]) -> np.ndarray:
@@ -62,7 +66,7 @@ def totals_sentences(
     first = f"{raw.where(int(rows[0]))}: totals row"
     counted = first if len(rows) == 1 else f"{first} and {len(rows) - 1} more"
     sentence = f"{counted} left out ('{label}')"
-    if last_is_grand:
+    if last_is_grand and amounts:
         sentence += f"; {_control(int(rows[-1]), is_total, amounts)}"
     return [sentence]
 

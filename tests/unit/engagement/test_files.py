@@ -260,3 +260,21 @@ def test_unreadable_file_is_refused(
     with pytest.raises(InputError, match=said) as caught:
         read_engagement(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_even_and_uneven_files_read_the_same(write_folder) -> None:
+    """The fast way is for files of one record per line; a blank line or a value over two lines takes the other."""
+    lines = [f'{n},"Name, {n}"' for n in range(9_000)]
+    even = "supplier_account_id,supplier_account_name\n" + "\n".join(lines) + "\n"
+    uneven = even.replace("\n7,", "\n\n7,")
+
+    first = read_engagement(write_folder({"vendors.csv": even})).books
+    second = read_engagement(write_folder({"vendors.csv": uneven})).books
+    third = read_engagement(write_folder({"vendors.csv": even.replace("\n", "\r\n")})).books
+    assert first.sha256 != second.sha256
+    pd.testing.assert_frame_equal(first.tables["supplier_listing"], second.tables["supplier_listing"])  # fmt: skip
+    pd.testing.assert_frame_equal(first.tables["supplier_listing"], third.tables["supplier_listing"])  # fmt: skip
+
+
+def test_column_name_over_two_lines(read_csv) -> None:
+    assert suppliers(read_csv("supplier_listing", 'supplier_account_id,"supplier\naccount name"\nV1,a\n')) == ["a"]  # fmt: skip

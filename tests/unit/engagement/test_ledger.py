@@ -241,3 +241,27 @@ def test_file_of_nothing_but_totals_is_refused(refusal) -> None:
     assert "holds totals but no rows" in refusal(
         "supplier_listing", "Supplier ID,Supplier Name\n,Total\n"
     )
+
+
+def test_german_ledger(read_csv) -> None:
+    """Titles above the names, Windows letters, decimal commas, Soll and Haben: settings alone read it."""
+    text = (
+        "Muster GmbH\nBuchungsjournal 2024\n\n"
+        "Belegnummer;Buchungsdatum;Konto;Betrag;S/H;Buchungstext\n"
+        "4711;31.12.2024;0400;1.234,50;S;Maschine für Werk 2\n"
+        "4711;31.12.2024;1600;1.234,50;H;Maschine für Werk 2\n"
+        ";;;;;\nSumme;;;0,00;;\n"
+    )
+    folder = read_csv(
+        "gl_detail", text.encode("cp1252"), delimiter=";", encoding="cp1252", header_line=4, date_format="%d.%m.%Y",
+        decimal=",",
+        columns={
+            "journal_id": "Belegnummer", "effective_date": "Buchungsdatum", "gl_account_number": "Konto",
+            "amount": "Betrag", "amount_credit_debit_indicator": "S/H", "je_line_description": "Buchungstext",
+        },
+    )  # fmt: skip
+
+    frame = folder.books.tables["gl_detail"]
+    assert frame["amount_cents"].tolist() == [123450, -123450]
+    assert frame["je_line_description"].tolist() == ["Maschine für Werk 2"] * 2
+    assert folder.warnings == ("gl_detail.csv, line 8: totals row left out ('Summe')",)
