@@ -27,7 +27,7 @@ from prisma_assets.store.database import Database
 from prisma_assets.store.migrate import migrate
 from prisma_assets.store.server import running_server
 from prisma_assets.store.workflow import WorkflowStore
-from prisma_assets.supervisor.dagster_home import URL_VARIABLE, write_dagster_home
+from resources.dagster_home import URL_VARIABLE, write_dagster_home
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 SHAPES = ("dag", "chain")

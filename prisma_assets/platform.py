@@ -53,7 +53,7 @@ def local_platform(settings: Settings, urls: ServerUrls) -> Iterator[LocalPlatfo
     """Open the Dagster instance of `PRISMA_HOME` on these databases; sets what the code location reads."""
     import dagster as dg
 
-    from prisma_assets.supervisor.dagster_home import URL_VARIABLE, write_dagster_home
+    from resources.dagster_home import URL_VARIABLE, write_dagster_home
 
     # The same variables the supervisor hands its children.
     os.environ[URL_VARIABLE] = urls.dagster

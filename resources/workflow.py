@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from prisma_assets.store.call_ledger import PostgresCallLedger
 
 from prisma_assets.agents.contract import AgentProvider
 from prisma_assets.agents.gateway import AgentGateway
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.domain.errors import InputError, PrismaError
 from prisma_assets.domain.workflow.template import Template
+from prisma_assets.engine.call_ledger import PostgresCallLedger
 from prisma_assets.engine.opening import Opening, open_execution
 from prisma_assets.engine.run import ExecutionRun
 from prisma_assets.store.database import Database

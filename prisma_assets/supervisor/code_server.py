@@ -2,20 +2,15 @@
 
 import multiprocessing
 import signal
-import socket
 import sys
-import time
 from multiprocessing import forkserver
 from pathlib import Path
 from types import FrameType, ModuleType, SimpleNamespace
 from typing import Any
 
-from prisma_assets.domain.errors import PrismaError
-from prisma_assets.supervisor.dagster_home import LOCATION_NAME
+from resources.dagster_home import LOCATION_NAME
 
 DEFINITIONS = "prisma_assets.definitions"
-
-_LOOK_SECONDS = 0.05
 
 
 def serve(socket_path: str, *, warm: bool) -> None:
@@ -34,29 +29,6 @@ def serve(socket_path: str, *, warm: bool) -> None:
     flags = ["--empty-working-directory", "--use-python-environment-entry-point"]
     words = [word for pair in options.items() for word in pair]
     grpc_command.main([*words, *flags], standalone_mode=False)
-
-
-def wait_for_code_server(socket_path: str, *, seconds: float) -> None:
-    """Return once the code server answers; by then it has also created Dagster's tables.
-
-    Raises:
-        PrismaError: it did not answer in time.
-    """
-    deadline = time.monotonic() + seconds
-    while not answers(socket_path):
-        if time.monotonic() > deadline:
-            raise PrismaError(f"The code server did not answer within {seconds:.0f} s.")
-        time.sleep(_LOOK_SECONDS)
-
-
-def answers(socket_path: str) -> bool:
-    """Whether somebody listens on the socket."""
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(socket_path)
-        except OSError:
-            return False
-    return True
 
 
 def _cancel_runs_when_stopped() -> None:

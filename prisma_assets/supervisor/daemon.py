@@ -4,8 +4,8 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from prisma_assets.supervisor.code_server import wait_for_code_server
-from prisma_assets.supervisor.dagster_home import LOCATION_NAME
+from resources.code_location import wait_for_code_server
+from resources.dagster_home import LOCATION_NAME
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance

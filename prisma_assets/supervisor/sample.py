@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from prisma_assets.supervisor.dagster_home import write_atomically
+from resources.dagster_home import write_atomically
 
 TEMPLATE = "annual_audit"
 OPINION_STEP = "a12"

@@ -19,7 +19,6 @@ from prisma_assets.store.database import Database
 from prisma_assets.store.migrate import migrate
 from prisma_assets.store.server import ServerUrls, running_server
 from prisma_assets.supervisor import child, code_server, daemon
-from prisma_assets.supervisor.dagster_home import URL_VARIABLE, write_dagster_home
 from prisma_assets.supervisor.display import Display
 from prisma_assets.supervisor.interrupt import Interrupts
 from prisma_assets.supervisor.lock import web_address
@@ -27,6 +26,8 @@ from prisma_assets.supervisor.nursery import Child, Nursery
 from prisma_assets.supervisor.port import HOST
 from prisma_assets.supervisor.sample import SampleEngagement
 from prisma_assets.web import server as web
+from resources import code_location
+from resources.dagster_home import URL_VARIABLE, write_dagster_home
 
 START_SECONDS = 180.0
 """How long a part may take to answer. Quiet machines need 5 s; a busy one has been seen to need 60 s."""
@@ -134,7 +135,7 @@ class Stack:
                     start_seconds=START_SECONDS,
                 )
             )
-            self._wait(parts, "code server", lambda: code_server.answers(socket))
+            self._wait(parts, "code server", lambda: code_location.answers(socket))
         with self._display.stage("Starting the web address"):
             self._wait(parts, "web server", lambda: _healthy(self._address))
 

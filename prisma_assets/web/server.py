@@ -3,9 +3,9 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from prisma_assets.supervisor.code_server import wait_for_code_server
-from prisma_assets.supervisor.dagster_home import LOCATION_NAME
 from prisma_assets.web.app import create_app
+from resources.code_location import wait_for_code_server
+from resources.dagster_home import LOCATION_NAME
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance

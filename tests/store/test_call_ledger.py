@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 from prisma_assets.agents.contract import AgentResult, Usage
 from prisma_assets.agents.ledger import RecordedCall
 from prisma_assets.domain.audit.workpaper import Evidence, Procedure, Workpaper
-from prisma_assets.store.call_ledger import PostgresCallLedger
+from prisma_assets.engine.call_ledger import PostgresCallLedger
 from prisma_assets.store.database import Database
 
 RESULT = AgentResult(
