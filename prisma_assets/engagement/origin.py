@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from prisma_assets.engagement.document import TableSettings
 
-TOTALS_WORD = r"(?i)^\W*(sub|grand)?[\s-]*(totals?|sum|summe|gesamt|totaal|totale|totaux)\b"
+TOTALS_WORD = r"(?i)^\W*(sub|grand)?[\s-]*(totals?|sum|summe|gesamt|totaal|totale|totaux)([\s:.]|$)"
 """How the label of a totals row begins (English, German, Dutch, Italian, French)."""
 
 

@@ -265,3 +265,9 @@ def test_german_ledger(read_csv) -> None:
     assert frame["amount_cents"].tolist() == [123450, -123450]
     assert frame["je_line_description"].tolist() == ["Maschine für Werk 2"] * 2
     assert folder.warnings == ("gl_detail.csv, line 8: totals row left out ('Summe')",)
+
+
+def test_code_that_begins_like_a_total_is_no_totals_row(read_csv) -> None:
+    folder = read_csv("supplier_listing", "Supplier ID\nSUM-1\nTOTAL-01\nTotal\n")
+
+    assert folder.books.tables["supplier_listing"]["supplier_account_id"].tolist() == ["SUM-1", "TOTAL-01"]  # fmt: skip
