@@ -147,9 +147,10 @@ def key_figures(books: Books) -> KeyFigures:
     assets less equity. Without statements the trial balance's account types give the totals; equity then includes the
     result of the year, as it stands before the closing entry.
     """
+    lines = _shown_lines(books)
     figures: KeyFigures = {}
     for name, line in _LINES.items():
-        found = _from_statements(books, name, line)
+        found = _from_statements(lines, name, line)
         if found is not None:
             figures[name] = found
     _derive_liabilities(figures)
@@ -163,83 +164,130 @@ def account_types(frame: Any) -> Any:
     return frame["account_type"].astype("string").str.strip().str.lower()
 
 
-def _from_statements(books: Books, name: FigureName, line: _Line) -> KeyFigure | None:
+@dataclass(frozen=True, kw_only=True)
+class _Shown:
+    """A line of the statements, ready for comparison."""
+
+    statement: str
+    line_id: str
+    plain_id: str
+    caption: str
+    cents: int
+    prior_cents: int | None
+
+
+def _shown_lines(books: Books) -> list[_Shown]:
+    """The lines with an amount; few enough to be looked at one by one, which is faster than column by column."""
     frame = books.get("financial_statements")
     if frame is None:
+        return []
+    present = frame[frame["amount_cents"].notna()]
+    priors = _amounts(present, "amount_prior_year_cents")
+    rows = zip(
+        present["statement"].fillna(""), present["line_id"].fillna(""),
+        present["caption"].fillna(""), present["amount_cents"], priors, strict=True,
+    )  # fmt: skip
+    return [
+        _Shown(
+            statement=str(statement).strip().upper(),
+            line_id=str(line_id),
+            plain_id=re.sub(r"[^a-z0-9]", "", str(line_id).lower()),
+            caption=str(caption).strip().rstrip(":"),
+            cents=int(cents),
+            prior_cents=prior,
+        )
+        for statement, line_id, caption, cents, prior in rows
+    ]
+
+
+def _amounts(frame: Any, column: str) -> list[int | None]:
+    """The column's amounts, None where one or the whole column is missing."""
+    if column not in frame:
+        return [None] * len(frame)
+    values = zip(frame[column], frame[column].notna(), strict=True)
+    return [int(value) if is_known else None for value, is_known in values]
+
+
+def _from_statements(lines: list[_Shown], name: FigureName, line: _Line) -> KeyFigure | None:
+    found = _first(lines, name, line)
+    if found is None:
         return None
-    part = frame[frame["statement"].astype("string").str.upper().str.strip() == line.statement]
-    part = part[part["amount_cents"].notna()]
-    ids = part["line_id"].astype("string").str.lower().str.replace(r"[^a-z0-9]", "", regex=True)
-    row = _first_row(part, ids, name, line)
-    if row is None:
-        return None
-    sign = -1 if name == "cost_of_sales" and int(row["amount_cents"]) < 0 else 1
-    prior = None
-    if "amount_prior_year_cents" in part and part["amount_prior_year_cents"].notna()[row.name]:
-        prior = sign * int(row["amount_prior_year_cents"])
+    sign = -1 if name == "cost_of_sales" and found.cents < 0 else 1
     return KeyFigure(
-        cents=sign * int(row["amount_cents"]),
-        prior_cents=prior,
-        source=f'financial statements, line {row["line_id"]} "{row["caption"]}"',
+        cents=sign * found.cents,
+        prior_cents=None if found.prior_cents is None else sign * found.prior_cents,
+        source=f'financial statements, line {found.line_id} "{found.caption}"',
     )
 
 
-def _first_row(part: Any, ids: Any, name: FigureName, line: _Line) -> Any:
-    """The best matching row: ids in order of preference, then the caption; None when nothing matches."""
-    for wanted in line.line_ids:
-        hits = part[(ids == wanted).fillna(False)]
-        if len(hits):
-            return hits.iloc[0]
+def _first(lines: list[_Shown], name: FigureName, wanted: _Line) -> _Shown | None:
+    """The best matching line: ids in order of preference, then the caption; None when nothing matches."""
+    own = [line for line in lines if line.statement == wanted.statement]
+    for line_id in wanted.line_ids:
+        for line in own:
+            if line.plain_id == line_id:
+                return line
     if name == "profit_before_tax":
-        hits = part[ids.str.fullmatch(_TAX_BEFORE).fillna(False)]
-        if len(hits):
-            return hits.iloc[0]
-    captions = part["caption"].astype("string").str.lower().str.strip().str.rstrip(":")
-    hits = part[captions.str.fullmatch(line.caption).fillna(False)]
-    return hits.iloc[0] if len(hits) else None
+        for line in own:
+            if _TAX_BEFORE.fullmatch(line.plain_id):
+                return line
+    pattern = re.compile(wanted.caption)
+    return next((line for line in own if pattern.fullmatch(line.caption.lower())), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Account:
+    """An account of the trial balance, ready for comparison."""
+
+    kind: str
+    name: str
+    cents: int | None
+    prior_cents: int | None
 
 
 def _from_trial_balance(books: Books) -> KeyFigures:
     frame = books.get("trial_balance")
-    if frame is None or not len(frame):
+    if frame is None:
         return {}
-    types = account_types(frame)
-    names = frame["gl_account_name"].astype("string").str.lower()
-    result = types.isin(["revenue", "expense"])
-    tax = (types == "expense") & _named(names, _INCOME_TAX)
-    wanted: dict[FigureName, tuple[Any, int, str]] = {
-        "total_assets": (types == "asset", 1, "asset accounts"),
-        "total_liabilities": (types == "liability", -1, "liability accounts"),
-        "equity": ((types == "equity") | result, -1, "equity and income accounts"),
-        "revenue": (types == "revenue", -1, "revenue accounts"),
-        "profit_before_tax": (result & ~tax, -1, "income accounts other than income tax"),
+    rows = zip(
+        account_types(frame).fillna(""), frame["gl_account_name"].fillna(""),
+        _amounts(frame, "amount_ending_cents"), _amounts(frame, "amount_prior_year_cents"), strict=True,
+    )  # fmt: skip
+    accounts = [
+        _Account(kind=str(kind), name=str(name).lower(), cents=cents, prior_cents=prior)
+        for kind, name, cents, prior in rows
+    ]
+    result = [a for a in accounts if a.kind in ("revenue", "expense")]
+    untaxed = [a for a in result if a.kind == "revenue" or not _INCOME_TAX.search(a.name)]
+    wanted: dict[FigureName, tuple[list[_Account], int, str]] = {
+        "total_assets": (_of(accounts, "asset"), 1, "asset accounts"),
+        "total_liabilities": (_of(accounts, "liability"), -1, "liability accounts"),
+        "equity": ([*_of(accounts, "equity"), *result], -1, "equity and income accounts"),
+        "revenue": (_of(accounts, "revenue"), -1, "revenue accounts"),
+        "profit_before_tax": (untaxed, -1, "income accounts other than income tax"),
         "net_profit": (result, -1, "income accounts"),
     }
     for name, (kind, pattern) in _ACCOUNT_NAMES.items():
-        chosen = (types == kind) & _named(names, re.compile(pattern))
+        chosen = [a for a in _of(accounts, kind) if re.search(pattern, a.name)]
         wanted[name] = (chosen, 1, f"{kind} accounts so named")
-    found = {
-        n: _sum_accounts(frame, mask, sign, words) for n, (mask, sign, words) in wanted.items()
-    }
+    found = {n: _sum(chosen, sign, words) for n, (chosen, sign, words) in wanted.items()}
     return {n: f for n, f in found.items() if f is not None}
 
 
-def _named(names: Any, pattern: re.Pattern[str]) -> Any:
-    return names.fillna("").map(lambda name: pattern.search(name) is not None).astype(bool)
+def _of(accounts: list[_Account], kind: str) -> list[_Account]:
+    return [a for a in accounts if a.kind == kind]
 
 
-def _sum_accounts(frame: Any, mask: Any, sign: int, words: str) -> KeyFigure | None:
-    part = frame[mask.fillna(False)]
-    if not len(part) or part["amount_ending_cents"].isna().any():
+def _sum(accounts: list[_Account], sign: int, words: str) -> KeyFigure | None:
+    """The accounts' sum; None without accounts or when one has no balance, no comparative when one has none."""
+    balances = [a.cents for a in accounts if a.cents is not None]
+    priors = [a.prior_cents for a in accounts if a.prior_cents is not None]
+    if not accounts or len(balances) < len(accounts):
         return None
-    prior = None
-    column = "amount_prior_year_cents"
-    if column in part and not part[column].isna().any():
-        prior = sign * int(part[column].sum())
     return KeyFigure(
-        cents=sign * int(part["amount_ending_cents"].sum()),
-        prior_cents=prior,
-        source=f"trial balance, sum of {len(part):,} {words}",
+        cents=sign * sum(balances),
+        prior_cents=sign * sum(priors) if len(priors) == len(accounts) else None,
+        source=f"trial balance, sum of {len(accounts):,} {words}",
     )
 
 
