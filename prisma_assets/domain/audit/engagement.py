@@ -11,6 +11,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from prisma_assets.domain.audit.workpaper import Frozen
+from prisma_assets.domain.tax.facts import TaxFacts
 
 Role = Literal["PARTNER", "MANAGER", "EMPLOYEE", "EQR"]
 """Roles a team member can hold on an engagement (domain facts §7.1). EQR: an eligible reviewer outside the team."""
@@ -185,6 +186,7 @@ class Engagement(Frozen):
     components: tuple[Component, ...] = ()
     sample_results: tuple[SampleResult, ...] = ()
     completion: Completion | None = None
+    tax: TaxFacts | None = None
 
     def member(self, user: str) -> TeamMember | None:
         """The team member of that user name, or None."""
