@@ -41,6 +41,8 @@ class Table:
     key: tuple[str, ...]
     """Columns that identify a row; empty where rows have no key of their own."""
     meaning: str
+    is_for_tax: bool = False
+    """True: only the tax workflow reads it, so an audit does not ask for it."""
 
     def column(self, name: str) -> Column | None:
         """The column of that name, or None."""
@@ -70,7 +72,10 @@ TRIAL_BALANCE = Table(
         _text("fs_caption", "line_id of the financial statement line the account belongs to."),
         _money("amount_beginning", "Balance at the period's start, debit positive."),
         _money("amount_ending", "Balance at the period's end, debit positive.", required=True),
-        _money("amount_prior_year", "Balance at the end of the prior period, debit positive (income accounts: last year's total)."),
+        _money(
+            "amount_prior_year",
+            "Balance at the end of the prior period, debit positive (income accounts: last year's total).",
+        ),
     ),
 )
 GL_DETAIL = Table(
@@ -86,9 +91,16 @@ GL_DETAIL = Table(
         Column(name="entered_time", kind="time", meaning="Time of day the entry was keyed."),
         _text("entered_by", "User who keyed the entry."),
         _text("approved_by", "User who approved the entry."),
-        _text("source", "Origin: `manual`, or the subledger that posted it (sales, purchasing, payroll, ...)."),
+        _text(
+            "source",
+            "Origin: `manual`, or the subledger that posted it (sales, purchasing, payroll, ...).",
+        ),
         _text("gl_account_number", "Account number.", required=True),
-        _money("amount", "Signed amount, debit positive; or `debit` and `credit` columns are given instead.", required=True),
+        _money(
+            "amount",
+            "Signed amount, debit positive; or `debit` and `credit` columns are given instead.",
+            required=True,
+        ),
         _text("je_header_description", "What the entry is for."),
         _text("je_line_description", "What the line is for."),
         _text("document_number", "Invoice, payment or other document behind the line."),
@@ -207,8 +219,39 @@ FINANCIAL_STATEMENTS = Table(
         _money("amount", "Amount as presented.", required=True),
         _money("amount_prior_year", "Comparative as presented."),
         _text("parent_line_id", "Line whose total includes this one; empty for a grand total."),
-        Column(name="weight", kind="integer", meaning="+1 or -1: sign with which the line enters its parent; empty means +1."),
+        Column(
+            name="weight",
+            kind="integer",
+            meaning="+1 or -1: sign with which the line enters its parent; empty means +1.",
+        ),
     ),
+)
+VAT_COLUMNS = (
+    _text("document_id", "Invoice or credit note.", required=True),
+    _date("tax_point_date", "Day the tax becomes chargeable.", required=True),
+    _text("vat_registration", "Registration number as in tax.vat_registrations; may stay empty when there is one."),
+    _text("counterparty_country", "Country of customer or supplier, two letters."),
+    _text("counterparty_vat_number", "VAT number of customer or supplier."),
+    _text("treatment", "How the line is taxed, e.g. `domestic`, `export`, `intra_eu_goods`, `reverse_charge`.", required=True),
+    _text("vat_rate_pct", "Rate in percent, e.g. 19 or 5.5."),
+    _money("net_amount", "Amount without tax; credit notes negative.", required=True),
+    _money("vat_amount", "Tax on the document.", required=True),
+)  # fmt: skip
+VAT_SALES = Table(
+    name="vat_sales",
+    aliases=("vat_output", "sales_ledger"),
+    meaning="One row per line of the sales ledger for value added tax.",
+    key=(),
+    columns=VAT_COLUMNS,
+    is_for_tax=True,
+)
+VAT_PURCHASES = Table(
+    name="vat_purchases",
+    aliases=("vat_input", "purchase_ledger"),
+    meaning="One row per line of the purchase ledger for value added tax.",
+    key=(),
+    columns=VAT_COLUMNS,
+    is_for_tax=True,
 )
 
 TABLES: dict[str, Table] = {
@@ -216,6 +259,7 @@ TABLES: dict[str, Table] = {
     for t in (
         TRIAL_BALANCE, GL_DETAIL, CUSTOMER_MASTER, SALES_ORDERS, SHIPMENTS_MADE, INVOICES_GENERATED,
         OPEN_ACCOUNTS_RECEIVABLE, CASH_RECEIPTS, SUPPLIER_LISTING, PAYMENTS_MADE, FINANCIAL_STATEMENTS,
+        VAT_SALES, VAT_PURCHASES,
     )
 }  # fmt: skip
 
