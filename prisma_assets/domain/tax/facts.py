@@ -86,6 +86,7 @@ class PriorYear(Frozen):
     """Qualifying revenue and income of an earlier fiscal year, for the de minimis exclusion."""
 
     fiscal_year: int
+    """Calendar year it ends in."""
     revenue: Amount
     income: Amount
 
@@ -162,6 +163,7 @@ class RevenueYear(Frozen):
     """Consolidated revenue of the group in one year, in euros."""
 
     fiscal_year: int
+    """Calendar year it ends in."""
     revenue: Positive
 
 
@@ -338,6 +340,8 @@ class TaxFacts(Frozen):
     entities: tuple[TaxEntity, ...] = Field(min_length=1)
     tolerance: Positive = Decimal(1)
     """Largest difference that still ties out, in whole units of the entity's currency."""
+    materiality: Positive | None = None
+    """Tax, in euros, from which a partner approves. None: a partner approves all of it."""
     is_audit_client: bool = False
     intercompany: tuple[IntercompanyFlow, ...] = ()
     controlled_companies: tuple[ControlledCompany, ...] = ()
