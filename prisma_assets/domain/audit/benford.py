@@ -97,7 +97,7 @@ def first_two_digits_of(amounts_cents: pd.Series) -> DigitTest | NotEnoughAmount
     Args:
         amounts_cents: Hundredths of a currency, integers.
     """
-    values = amounts_cents.to_numpy(dtype="int64")
+    values = amounts_cents.dropna().to_numpy(dtype="int64")
     kept = values[values >= SMALLEST_CENTS]
     n = len(kept)
     if n < MINIMUM_AMOUNTS:
@@ -203,7 +203,8 @@ def _summary(tests: dict[str, DigitTest]) -> Evidence:
 
 def _spikes(noun: str, amounts: pd.Series, test: DigitTest) -> Evidence:
     """The five digit pairs with the largest surplus and the amount that occurs most often in each."""
-    kept = amounts[amounts >= SMALLEST_CENTS]
+    kept = amounts.dropna()
+    kept = kept[kept >= SMALLEST_CENTS]
     pairs = leading_pairs(kept.to_numpy(dtype="int64"))
     largest = np.argsort(-np.asarray(test.z), kind="stable")[:5]
     rows = []

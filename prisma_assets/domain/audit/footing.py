@@ -199,7 +199,7 @@ def _compared(
         .drop_duplicates("line_id")
         .set_index("line_id")
     )
-    kind = accounts["account_type"].str.strip().str.lower()
+    kind = accounts["account_type"].fillna("").str.strip().str.lower()
     mapped = accounts.assign(kind=kind).dropna(subset=["fs_caption", balance])
     groups = mapped.groupby("fs_caption", sort=False)
     kinds = groups["kind"].agg(lambda values: values.mode().iloc[0])
