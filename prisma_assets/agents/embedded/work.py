@@ -36,9 +36,14 @@ class StepWork:
         """The key figures of the books."""
         return key_figures(self.books)
 
+    @property
+    def steps(self) -> dict[str, Mapping[str, Any]]:
+        """Outputs of the earlier steps that were done, by step id."""
+        return {step_id: outputs for step_id, outputs in self.task.steps.items() if outputs}
+
     def outputs_of(self, step_id: str) -> Mapping[str, Any]:
         """An earlier step's outputs; empty when it was skipped."""
-        return self.task.steps.get(step_id) or {}
+        return self.steps.get(step_id, {})
 
     def amount(self, cents: int | None) -> str:
         """An amount as text in the engagement's currency."""
