@@ -181,7 +181,6 @@ def _step_op(
 
 def _metadata(step: Step, outcome: StepOutcome) -> dict[str, Any]:
     from prisma_assets.agents.embedded.markdown import render_markdown
-
     from prisma_assets.domain.audit.workpaper import Workpaper
 
     metadata: dict[str, Any] = {
