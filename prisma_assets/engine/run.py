@@ -29,7 +29,8 @@ from prisma_assets.domain.workflow.execution import (
     required_roles,
 )
 from prisma_assets.domain.workflow.sign_off import Approved, ChangesRequested, Rejected, Waiting
-from prisma_assets.domain.workflow.template import Step, Template
+from prisma_assets.domain.workflow.template import Ending, Step, Template
+from prisma_assets.engine.shield import to_the_end
 from prisma_assets.engine.sign_off import decided
 from prisma_assets.store.workflow import Execution, StepFinish, StepRow, StepStart, WorkflowStore
 
@@ -81,11 +82,7 @@ class ExecutionRun:
         Raises:
             TemplateChangedError: The template's content is not what the execution started with.
         """
-        if self.execution.template_sha256 != self.template.sha256:
-            raise TemplateChangedError(
-                f"template '{self.template.name}' has changed since execution {self.execution.id} started "
-                f"(version {self.execution.template_version} then, {self.template.version} now); start a new execution"
-            )
+        check_template(self.template, self.execution)
         for step_id, record in (await self.store.steps(self.execution.id)).items():
             # What an earlier run did not finish is done again by this one, in the same iteration.
             is_kept = record.status in DONE or record.status == "WAITING_APPROVAL"
@@ -133,7 +130,7 @@ class ExecutionRun:
                 return StepOutcome(state="ended", record=self._record(step))
             record = self.records.get(step.id)
             if record is not None and record.status in DONE:
-                return self._outcome("done", record, reused=True)
+                return await self._reuse(step, record)
             if record is not None and record.status == "WAITING_APPROVAL":
                 return await self._sign(step, record)
             return await self._do(step, record)
@@ -151,7 +148,7 @@ class ExecutionRun:
         try:
             result = await self.gateway.call(task)
         except (Exception, asyncio.CancelledError) as error:
-            await asyncio.shield(self._end(step, step_execution_id, iteration, error))
+            await to_the_end(self._end(step, step_execution_id, iteration, error))
             raise
         return await self._finish(step, step_execution_id, iteration, result)
 
@@ -159,7 +156,7 @@ class ExecutionRun:
         self, step: Step, step_execution_id: str, iteration: int, result: AgentResult
     ) -> StepOutcome:
         context = condition_context(self.execution.inputs, self.records, result.outputs)
-        ending = next((e for e in step.ends if e.when.holds(context)), None)
+        ending = _ending(step, context)
         roles = () if ending is not None else required_roles(step, context)
         workpaper = (
             result.workpaper.model_dump(mode="json") if result.workpaper is not None else None
@@ -196,9 +193,21 @@ class ExecutionRun:
         )
         self.records[step.id] = record
         if ending is not None:
-            await self._end_execution(ending.status, {"step_id": step.id, "message": ending.reason})
-            return self._outcome("ended", record)
+            return await self._end_by(step, record, ending)
         return await self._sign(step, record) if roles else self._outcome("done", record)
+
+    async def _reuse(self, step: Step, record: StepRecord) -> StepOutcome:
+        """A result that ended the execution ends it again: nothing behind it is ever done."""
+        if record.status == "COMPLETED":
+            context = condition_context(self.execution.inputs, self.records, record.outputs)
+            ending = _ending(step, context)
+            if ending is not None:
+                return await self._end_by(step, record, ending)
+        return self._outcome("done", record, reused=True)
+
+    async def _end_by(self, step: Step, record: StepRecord, ending: Ending) -> StepOutcome:
+        await self._end_execution(ending.status, {"step_id": step.id, "message": ending.reason})
+        return self._outcome("ended", record)
 
     async def _sign(self, step: Step, record: StepRecord) -> StepOutcome:
         roles = required_roles(
@@ -266,7 +275,7 @@ class ExecutionRun:
         finally:
             self._active -= 1
             if self._active == 0:
-                await asyncio.shield(self._settle())
+                await to_the_end(self._settle())
 
     async def _settle(self) -> None:
         status = execution_status(self.template, self.records)
@@ -351,6 +360,23 @@ class ExecutionRun:
             duration_ms=row.duration_ms if row else None,
             cost_usd=row.cost_usd if row else None,
         )
+
+
+def check_template(template: Template, execution: Execution) -> None:
+    """Refuse to continue an execution under another template than it started with.
+
+    Raises:
+        TemplateChangedError: The content differs.
+    """
+    if execution.template_sha256 != template.sha256:
+        raise TemplateChangedError(
+            f"template '{template.name}' has changed since execution {execution.id} started "
+            f"(version {execution.template_version} then, {template.version} now); start a new execution"
+        )
+
+
+def _ending(step: Step, context: Mapping[str, Any]) -> Ending | None:
+    return next((e for e in step.ends if e.when.holds(context)), None)
 
 
 def _sha256(value: Any) -> str:

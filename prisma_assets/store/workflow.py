@@ -68,6 +68,7 @@ class StepRow(StepRecord):
     agent_id: str | None = None
     agent_version: str | None = None
     workpaper: Mapping[str, Any] | None = None
+    started_at: datetime | None = None
     duration_ms: int | None = None
     cost_usd: Decimal | None = None
 
@@ -368,6 +369,7 @@ def _step_row(row: Mapping[str, Any]) -> StepRow:
         agent_id=row["agent_id"],
         agent_version=row["agent_version"],
         workpaper=row["workpaper"],
+        started_at=row["started_at"],
         duration_ms=row["duration_ms"],
         cost_usd=row["cost_usd"],
     )
