@@ -251,8 +251,8 @@ class ExecutionRun:
             if isinstance(error, CallTimeoutError)
             else "FAILED"
         )
-        message = str(error) or (
-            "the run was cancelled" if status == "CANCELLED" else type(error).__name__
+        message = (
+            "the run was cancelled" if status == "CANCELLED" else str(error) or type(error).__name__
         )
         details = {"step_id": step.id, "class": type(error).__name__, "message": message}
         await self.store.end_step(step_execution_id, status, details)
