@@ -210,7 +210,7 @@ class WorkflowStore:
         ]
 
     async def waiting(self, limit: int) -> list[WaitingExecution]:
-        """Executions that wait and were given a decision since they last rested, oldest first."""
+        """Executions that wait and were given a decision since they last rested, newest decision first."""
         rows = await self.database.fetch("waiting_executions", {"limit": limit})
         return [
             WaitingExecution(

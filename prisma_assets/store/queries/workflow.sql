@@ -31,14 +31,15 @@ order by created_at desc
 limit %(limit)s
 
 -- waiting_executions --
--- Executions that wait and were given a decision since they last rested, oldest first. Key: workflow_execution_id.
+-- Executions that wait and were given a decision since they last rested, newest decision first: those that lack a
+-- second signature stay here and must not hide what comes later. Key: workflow_execution_id.
 select e.workflow_execution_id, e.template_name, count(*) as decisions
 from workflow_executions e
 join step_sign_offs s using (workflow_execution_id)
 where e.status = 'WAITING_APPROVAL'
 group by e.workflow_execution_id
 having max(s.decided_at) > e.updated_at
-order by max(s.decided_at)
+order by max(s.decided_at) desc
 limit %(limit)s
 
 -- update_execution_started --
