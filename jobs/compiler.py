@@ -180,9 +180,8 @@ def _step_op(
 
 
 def _metadata(step: Step, outcome: StepOutcome) -> dict[str, Any]:
-    from prisma_assets.agents.embedded.markdown import render_markdown
-
     from prisma_assets.domain.audit.workpaper import Workpaper
+    from prisma_assets.domain.audit.workpaper_markdown import render_markdown
 
     metadata: dict[str, Any] = {
         "agent": f"{step.agent} {outcome.agent_version or ''}".strip(),

@@ -83,7 +83,7 @@ def release_tcwg_archive(work: StepWork) -> StepResult:
     """Check that nothing stands against release, put together what governance is told, and seal the file."""
     engagement = work.engagement
     again, checks = independence.assess(engagement)
-    released_on = work.task.as_of.date() if work.task.as_of else None
+    released_on = work.report_date
     obstacles = _obstacles(work, again, released_on)
     manifest = archive.seal(engagement, work.books, work.steps)
     kept = archive.retention(engagement)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -30,6 +31,14 @@ class StepWork:
     def currency(self) -> str:
         """ISO code of the engagement's currency."""
         return self.engagement.client.currency
+
+    @property
+    def report_date(self) -> date | None:
+        """Date of the report: the one the team set, else the day the step runs."""
+        facts = self.engagement.completion
+        if facts is not None and facts.report_date is not None:
+            return facts.report_date
+        return self.task.as_of.date() if self.task.as_of else None
 
     @cached_property
     def figures(self) -> KeyFigures:

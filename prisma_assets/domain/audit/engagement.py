@@ -101,7 +101,9 @@ class Acceptance(Frozen):
 class Strategy(Frozen):
     """The team's planning decisions (ISA 300, 320)."""
 
-    materiality_benchmark: Literal["profit_before_tax", "revenue", "total_assets", "equity", "auto"] = "auto"
+    materiality_benchmark: Literal[
+        "profit_before_tax", "revenue", "total_assets", "equity", "auto"
+    ] = "auto"
     materiality_pct: Decimal | None = Field(default=None, gt=0, le=10)
     """Overrides the firm's percentage for the benchmark; unit: percent."""
     controls_reliance: bool = False
@@ -158,9 +160,13 @@ class Completion(Frozen):
     """Kinds or record ids of misstatements the client has corrected."""
     subsequent_events: tuple[SubsequentEvent, ...] = ()
     subsequent_events_reviewed_through: date | None = None
-    going_concern_assessment: Literal["none received", "no uncertainty", "material uncertainty"] = "none received"
+    going_concern_assessment: Literal["none received", "no uncertainty", "material uncertainty"] = (
+        "none received"
+    )
     going_concern_disclosed_adequately: bool | None = None
     representation_letter_date: date | None = None
+    report_date: date | None = None
+    """Date the partner sets on the report (ISA 700 paragraph 49); None: the day the release step runs."""
     misstatement_is_pervasive: bool = False
     """A human judgement (ISA 705 paragraph 5(a)), never a ratio."""
     scope_limitations: tuple[str, ...] = ()

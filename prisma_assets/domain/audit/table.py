@@ -70,7 +70,10 @@ TRIAL_BALANCE = Table(
         _text("fs_caption", "line_id of the financial statement line the account belongs to."),
         _money("amount_beginning", "Balance at the period's start, debit positive."),
         _money("amount_ending", "Balance at the period's end, debit positive.", required=True),
-        _money("amount_prior_year", "Balance at the end of the prior period, debit positive (income accounts: last year's total)."),
+        _money(
+            "amount_prior_year",
+            "Balance at the end of the prior period, debit positive (income accounts: last year's total).",
+        ),
     ),
 )
 GL_DETAIL = Table(
@@ -86,9 +89,16 @@ GL_DETAIL = Table(
         Column(name="entered_time", kind="time", meaning="Time of day the entry was keyed."),
         _text("entered_by", "User who keyed the entry."),
         _text("approved_by", "User who approved the entry."),
-        _text("source", "Origin: `manual`, or the subledger that posted it (sales, purchasing, payroll, ...)."),
+        _text(
+            "source",
+            "Origin: `manual`, or the subledger that posted it (sales, purchasing, payroll, ...).",
+        ),
         _text("gl_account_number", "Account number.", required=True),
-        _money("amount", "Signed amount, debit positive; or `debit` and `credit` columns are given instead.", required=True),
+        _money(
+            "amount",
+            "Signed amount, debit positive; or `debit` and `credit` columns are given instead.",
+            required=True,
+        ),
         _text("je_header_description", "What the entry is for."),
         _text("je_line_description", "What the line is for."),
         _text("document_number", "Invoice, payment or other document behind the line."),
@@ -207,7 +217,11 @@ FINANCIAL_STATEMENTS = Table(
         _money("amount", "Amount as presented.", required=True),
         _money("amount_prior_year", "Comparative as presented."),
         _text("parent_line_id", "Line whose total includes this one; empty for a grand total."),
-        Column(name="weight", kind="integer", meaning="+1 or -1: sign with which the line enters its parent; empty means +1."),
+        Column(
+            name="weight",
+            kind="integer",
+            meaning="+1 or -1: sign with which the line enters its parent; empty means +1.",
+        ),
     ),
 )
 

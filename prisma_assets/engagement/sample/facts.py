@@ -108,6 +108,7 @@ def engagement_facts(figures: Figures) -> dict[str, Any]:
             "subsequent_events_reviewed_through": "2010-02-09",
             "going_concern_assessment": "no uncertainty",
             "representation_letter_date": "2010-02-09",
+            "report_date": "2010-02-09",
         },
     }
 
