@@ -19,7 +19,8 @@ from prisma_assets.engine.opening import Opening, checked_inputs, open_execution
 from prisma_assets.engine.sign_off import DECISIONS, give
 from prisma_assets.settings import Settings
 from prisma_assets.store.server import ServerUrls
-from prisma_assets.store.workflow import Execution, NewSignOff, WorkflowStore
+from prisma_assets.store.workflow import WorkflowStore
+from prisma_assets.store.workflow_record import Execution, NewSignOff
 
 _TAG = "prisma/execution_id"
 
@@ -188,7 +189,12 @@ def _work(
 
     with local_platform(settings, urls) as platform:
         platform.run(f"{template.name}_job", tags={_TAG: execution_id})
-    execution = ask(urls, lambda store: _known(store, execution_id))
+        execution = ask(urls, lambda store: _known(store, execution_id))
+        while (
+            execution.status == "PENDING"
+        ):  # Steps were opened again for rework; each sign-off bounds how often.
+            platform.run(f"{template.name}_job", tags={_TAG: execution_id})
+            execution = ask(urls, lambda store: _known(store, execution_id))
     return show(ask(urls, lambda store: report(store, execution, template)), as_json=as_json)
 
 
