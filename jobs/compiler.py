@@ -5,7 +5,8 @@ An input stands for one earlier step, fed by that step's `done` and its gate's `
 skipped by Dagster, so everything behind a waiting step is skipped, while what stands behind a false condition runs.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -106,7 +107,9 @@ def _open_op(template: Template) -> dg.OpDefinition:
     )
     async def _open(context: dg.OpExecutionContext) -> AsyncIterator[dg.Output[None]]:
         session: RunSession = getattr(context.resources, SESSION)
-        execution = await session.open(template, context.run, context.op_config)
+        with _told(session):
+            execution = await session.open(template, context.run, context.op_config)
+        _fail_lost(context.instance, session.lost_runs)
         context.instance.add_run_tags(context.run_id, session.tags(execution))
         metadata = {
             "execution": execution.id,
@@ -134,7 +137,8 @@ def _gate_op(template: Template, step: Step) -> dg.OpDefinition:
     )
     async def _gate(context: dg.OpExecutionContext):  # type: ignore[no-untyped-def]  # noqa: ANN202 - Dagster reads the annotation of an op with two outputs as a tuple
         session: RunSession = getattr(context.resources, SESSION)
-        holds = await (await session.of(template, context.run)).condition(step)
+        with _told(session):
+            holds = await (await session.of(template, context.run)).condition(step)
         yield dg.Output(
             None,
             "run" if holds else "bypass",
@@ -163,11 +167,8 @@ def _step_op(
         context: dg.OpExecutionContext,
     ) -> AsyncIterator[dg.Output[None] | dg.AssetObservation]:
         session: RunSession = getattr(context.resources, SESSION)
-        run = await session.of(template, context.run)
-        try:
-            outcome = await run.run(step)
-        except session.expected_errors as error:
-            raise dg.Failure(description=str(error), allow_retries=False) from error
+        with _told(session):
+            outcome = await (await session.of(template, context.run)).run(step)
         metadata = _metadata(step, outcome)
         if outcome.state == "done":
             yield dg.Output(None, "done", metadata=metadata)
@@ -177,6 +178,25 @@ def _step_op(
         context.instance.add_run_tags(context.run_id, {"prisma/state": _state(outcome)})
 
     return _step
+
+
+@contextmanager
+def _told(session: RunSession) -> Iterator[None]:
+    """Give what the product understands to Dagster as a failure with our sentence, without a trace."""
+    try:
+        yield
+    except session.expected_errors as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+def _fail_lost(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> None:
+    """Mark runs whose process was killed as failed; left alone the UI would show them as running for ever."""
+    for run_id in run_ids:
+        run = instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            instance.report_run_failed(
+                run, "The process of this run died; another run continues its execution."
+            )
 
 
 def _metadata(step: Step, outcome: StepOutcome) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster_async_executor.executor import AsyncExecutor
 
+from prisma_assets.engine.shield import to_the_end
 from resources.workflow import close_session
 
 _POLL_SECONDS = 0.05
@@ -64,7 +65,7 @@ class StepTaskExecutor(AsyncExecutor):  # type: ignore[misc]  # upstream ships n
                     events.put(_Failed(error))
                     raise
                 finally:
-                    await close_session(job_context.run_id)
+                    await to_the_end(close_session(job_context.run_id))
                     events.put(_END)
 
             task = portal.start_task_soon(produce)

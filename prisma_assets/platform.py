@@ -12,10 +12,20 @@ from prisma_assets.store.server import ServerUrls
 if TYPE_CHECKING:
     import dagster as dg
     from dagster._core.definitions.reconstruct import ReconstructableJob
+    from dagster._core.execution.plan.objects import StepFailureData
 
 _MODULE = "prisma_assets.definitions"
 _QUIET: Mapping[str, object] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The event log has everything; the terminal of a person who ran one command needs the outcome only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndedRun:
+    """A Dagster run that has ended. Whether it did what was asked is read from the execution, which knows more."""
+
+    run_id: str
+    failure: str | None
+    """Why the first op that failed did; None when none failed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,17 +34,12 @@ class LocalPlatform:
 
     instance: "dg.DagsterInstance"
 
-    def run(self, job: str, *, tags: Mapping[str, str]) -> str:
-        """Run a job to its end in this process.
-
-        Returns:
-            The Dagster run's id; whether it succeeded is read from the execution, which knows more than the run.
-        """
+    def run(self, job: str, *, tags: Mapping[str, str]) -> EndedRun:
+        """Run a job to its end in this process; a signal to stop cancels it and is answered by its end."""
         from dagster._core.execution.api import create_execution_plan, execute_run
-        from dagster._core.instance import DagsterInstance
-        from dagster._core.origin import JobPythonOrigin  # noqa: F401 - asserts that the private API we lean on is there
+        from dagster._utils.interrupts import capture_interrupts
 
-        instance: DagsterInstance = self.instance
+        instance = self.instance
         recon = _reconstructable(job)
         plan = create_execution_plan(recon, run_config=_QUIET)
         run = instance.create_run_for_job(
@@ -44,8 +49,17 @@ class LocalPlatform:
             tags={**recon.get_definition().tags, **tags},
             job_code_origin=recon.get_python_origin(),
         )
-        execute_run(recon, run, instance)
-        return run.run_id
+        with capture_interrupts():
+            result = execute_run(recon, run, instance)
+        failures = [e.step_failure_data for e in result.all_events if e.is_step_failure]
+        return EndedRun(run_id=run.run_id, failure=_sentence(failures[0]) if failures else None)
+
+
+def _sentence(failure: "StepFailureData") -> str:
+    told = failure.user_failure_data
+    if told is not None and told.description:
+        return str(told.description)
+    return failure.error_display_string.strip().splitlines()[0]
 
 
 @contextmanager

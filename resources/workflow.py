@@ -10,7 +10,8 @@ import dagster as dg
 from prisma_assets.agents.contract import AgentProvider
 from prisma_assets.agents.gateway import AgentGateway
 from prisma_assets.agents.registry import AgentRegistry
-from prisma_assets.domain.errors import InputError, PrismaError
+from prisma_assets.domain.errors import InputError, PermanentError, PrismaError
+from prisma_assets.domain.workflow.execution import RESUMABLE
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.engine.call_ledger import PostgresCallLedger
 from prisma_assets.engine.opening import Opening, open_execution
@@ -41,6 +42,8 @@ class RunSession:
         self._run: ExecutionRun | None = None
         self._opening = asyncio.Lock()
         self._closers: list[Callable[[], Any]] = []
+        self.lost_runs: list[str] = []
+        """Earlier runs of an execution that was left in the middle: their process has died, for its lock is free."""
 
     async def open(
         self, template: Template, run: dg.DagsterRun, config: Mapping[str, Any]
@@ -105,6 +108,14 @@ class RunSession:
         lock = RunLock(self._url, execution.id)
         await lock.acquire()
         self._closers.append(lock.release)
+        # Only now does nobody else change it.
+        execution = await _known(store, execution.id)
+        if execution.status not in RESUMABLE:
+            raise PermanentError(
+                f"execution {execution.id} is {execution.status}; nothing is left to do, start a new one"
+            )
+        if execution.status == "RUNNING":
+            self.lost_runs = await store.runs(execution.id)
         gateway = AgentGateway(self._registry, self._providers, PostgresCallLedger(store.database))
         self._closers.append(gateway.aclose)
         taken = ExecutionRun(template=template, execution=execution, store=store, gateway=gateway)

@@ -5,9 +5,7 @@ from typing import Annotated
 
 import typer
 
-from prisma_assets.command.connection import firm, library
 from prisma_assets.command.output import AsJson, answer, note, say, table
-from prisma_assets.engine.library import read_template
 from prisma_assets.settings import Settings
 
 templates = typer.Typer(help="Workflow templates.", no_args_is_help=True)
@@ -22,7 +20,12 @@ def register(app: typer.Typer) -> None:
 
 @templates.command("list")
 def list_templates(as_json: AsJson = False) -> None:
-    """List the templates, and what is wrong with those that cannot be used."""
+    """List the templates.
+
+    What is wrong with those that cannot be used follows on standard error.
+    """
+    from prisma_assets.command.connection import library
+
     found = library(Settings.from_environ())
     rows = [(t.name, t.version, len(t.steps), t.title) for t in found.templates.values()]
     if as_json:
@@ -42,6 +45,8 @@ def list_templates(as_json: AsJson = False) -> None:
 @templates.command("show")
 def show_template(name: str, as_json: AsJson = False) -> None:
     """Show a template's inputs and steps."""
+    from prisma_assets.command.connection import library
+
     template = library(Settings.from_environ()).get(name)
     if as_json:
         answer({**template.model_dump(mode="json"), "sha256": template.sha256})
@@ -72,7 +77,13 @@ def show_template(name: str, as_json: AsJson = False) -> None:
 
 @templates.command("check")
 def check_template(file: Path, as_json: AsJson = False) -> None:
-    """Check a template file; every mistake is named with line, column and the mend."""
+    """Check a template file.
+
+    Every mistake is named with line, column and the mend.
+    """
+    from prisma_assets.command.connection import firm
+    from prisma_assets.engine.library import read_template
+
     template = read_template(file, agents=firm().ids)
     found = {
         "file": str(file),
@@ -96,17 +107,25 @@ def list_agents(
     as_json: AsJson = False,
 ) -> None:
     """List the agents, or answer who can do something."""
+    from prisma_assets.command.connection import firm
+
     registry = firm()
     if who_can is not None:
         candidates = registry.who_can(who_can)
         if as_json:
-            answer([{"id": c.card.id, "name": c.card.name, "why": c.why} for c in candidates])
+            answer(
+                {
+                    "agents": [
+                        {"id": c.card.id, "name": c.card.name, "why": c.why} for c in candidates
+                    ]
+                }
+            )
         else:
             table(["id", "name", "why"], [(c.card.id, c.card.name, c.why) for c in candidates])
         return
     found = registry.find(domain=domain, risk=risk)
     if as_json:
-        answer([c.model_dump(mode="json") for c in found])
+        answer({"agents": [c.model_dump(mode="json") for c in found]})
     else:
         table(
             ["id", "name", "domain", "autonomy", "risk"],
@@ -117,6 +136,8 @@ def list_agents(
 @agents.command("show")
 def show_agent(agent_id: str, as_json: AsJson = False) -> None:
     """Show one agent's card."""
+    from prisma_assets.command.connection import firm
+
     card = firm().get(agent_id)
     if as_json:
         answer(card.model_dump(mode="json"))

@@ -1,6 +1,7 @@
 """What `run`, `status`, `approve` and `resume` answer about an execution."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from prisma_assets.command.output import answer, say, table
@@ -23,7 +24,7 @@ async def report(store: WorkflowStore, execution: Execution, template: Template)
         "status": execution.status,
         "steps": [_step(s.id, s.name, s.agent, rows.get(s.id)) for s in template.in_order()],
         "waiting_for": {step: list(roles) for step, roles in missing.items()},
-        "duration_ms": _duration(execution, rows),
+        "duration_ms": worked_ms(rows.values()),
         "cost_usd": float(execution.cost_usd) if execution.cost_usd is not None else None,
         "error": execution.error,
         "engagement_id": execution.engagement_id,
@@ -60,12 +61,24 @@ def _step(step_id: str, name: str, agent: str, row: StepRow | None) -> dict[str,
     }
 
 
-def _duration(execution: Execution, rows: Mapping[str, StepRow]) -> int | None:
-    """Start to end; while it is not over, the work done so far."""
-    if execution.started_at is not None and execution.completed_at is not None:
-        return round((execution.completed_at - execution.started_at).total_seconds() * 1000)
-    done = [r.duration_ms for r in rows.values() if r.duration_ms is not None]
-    return sum(done) if done else None
+def worked_ms(rows: Iterable[StepRow]) -> int | None:
+    """Time in which at least one of the steps was being worked on, in milliseconds; None before the first result.
+
+    Start to end would grow with every day a sign-off waits; a sum over steps would count what ran side by side twice.
+    """
+    spans = sorted(
+        (r.started_at, r.started_at + timedelta(milliseconds=r.duration_ms))
+        for r in rows
+        if r.started_at is not None and r.duration_ms is not None
+    )
+    if not spans:
+        return None
+    worked = timedelta()
+    until = spans[0][0]
+    for start, end in spans:
+        worked += max(end - max(start, until), timedelta())
+        until = max(until, end)
+    return round(worked.total_seconds() * 1000)
 
 
 def _show_to_person(found: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from prisma_assets.domain.workflow.template import Input, Template
 from prisma_assets.domain.workflow.validation import did_you_mean
 from prisma_assets.domain.yaml_source import parse_model
 from prisma_assets.engine.sign_off import check_advance
+from prisma_assets.engine.text_file import read_text
 from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution, NewExecution, NewSignOff
 
@@ -96,8 +97,8 @@ def checked_inputs(template: Template, given: Mapping[str, Any]) -> dict[str, An
         if name not in template.inputs:
             known = set(template.inputs)
             raise InputError(
-                f"template '{template.name}' has no input '{name}'{did_you_mean(name, known)}; "
-                f"inputs: {', '.join(sorted(known)) or 'none'}"
+                f"template '{template.name}' has no input '{name}'"
+                + (did_you_mean(name, known) or f"; it has: {', '.join(sorted(known)) or 'none'}")
             )
     checked: dict[str, Any] = {}
     for name, declared in template.inputs.items():
@@ -154,14 +155,7 @@ def _read(folder: Path) -> tuple[Engagement, str]:
 
 
 def _advance(path: Path, template: Template, team: Mapping[str, Sequence[str]]) -> list[NewSignOff]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(
-            f"{path}: no such file; name the sign-offs file with --sign-offs"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as UTF-8 text ({error})") from error
+    text = read_text(path, missing="name the sign-offs file, or leave it out")
     entries = parse_model(text, AdvanceSignOffs, file=str(path)).sign_offs
     given = []
     for number, entry in enumerate(entries, start=1):

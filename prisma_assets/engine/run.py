@@ -38,6 +38,7 @@ from prisma_assets.engine.record import (
     start_of,
     task_for,
 )
+from prisma_assets.engine.shield import to_the_end
 from prisma_assets.engine.sign_off import decided
 from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution, StepRow, StepStart
@@ -68,11 +69,7 @@ class ExecutionRun:
         Raises:
             TemplateChangedError: The template's content is not what the execution started with.
         """
-        if self.execution.template_sha256 != self.template.sha256:
-            raise TemplateChangedError(
-                f"template '{self.template.name}' has changed since execution {self.execution.id} started "
-                f"(version {self.execution.template_version} then, {self.template.version} now); start a new execution"
-            )
+        check_template(self.template, self.execution)
         for step_id, record in (await self.store.steps(self.execution.id)).items():
             # What an earlier run did not finish is done again by this one, in the same iteration.
             is_kept = record.status in DONE or record.status == "WAITING_APPROVAL"
@@ -123,7 +120,7 @@ class ExecutionRun:
                 return outcome_of("ended", self._record(step))
             record = self.records.get(step.id)
             if record is not None and record.status in DONE:
-                return outcome_of("done", record, reused=True)
+                return await self._reuse(step, record)
             if record is not None and record.status == "WAITING_APPROVAL":
                 return await self._sign(step, record)
             return await self._do(step)
@@ -137,17 +134,28 @@ class ExecutionRun:
         self.records[step.id] = StepRecord(step_id=step.id, iteration=iteration, status="RUNNING")
         try:
             result = await self._result(step, task, iteration)
-            record, ending = await self._finish(step, started, result)
+            record = await self._finish(step, started, result)
         except (Exception, asyncio.CancelledError) as error:
-            self.records[step.id] = await asyncio.shield(self._end(step, started, error))
+            self.records[step.id] = await to_the_end(self._end(step, started, error))
             raise
         self.records[step.id] = record
-        if ending is not None:
-            await self._end_execution(ending.status, {"step_id": step.id, "message": ending.reason})
-            return outcome_of("ended", record)
         if record.status == "WAITING_APPROVAL":
             return await self._sign(step, record)
-        return outcome_of("done", record)
+        return await self._end_by(step, record) or outcome_of("done", record)
+
+    async def _reuse(self, step: Step, record: StepRecord) -> StepOutcome:
+        """A result that ended the execution ends it again: nothing behind it is ever done."""
+        ended = await self._end_by(step, record) if record.status == "COMPLETED" else None
+        return ended or outcome_of("done", record, reused=True)
+
+    async def _end_by(self, step: Step, record: StepRecord) -> StepOutcome | None:
+        ending = _ending(
+            step, condition_context(self.execution.inputs, self.records, record.outputs)
+        )
+        if ending is None:
+            return None
+        await self._end_execution(ending.status, {"step_id": step.id, "message": ending.reason})
+        return outcome_of("ended", record)
 
     async def _begin(self, start: StepStart) -> str:
         started = await self.store.start_step(start)
@@ -190,20 +198,18 @@ class ExecutionRun:
             result = await self.gateway.call(branch.task)
             await self.store.finish_step(finish_of(started, result, status="COMPLETED"))
         except (Exception, asyncio.CancelledError) as error:
-            await asyncio.shield(self._end(step, started, error))
+            await to_the_end(self._end(step, started, error))
             raise
         return result
 
-    async def _finish(
-        self, step: Step, started: str, result: AgentResult
-    ) -> tuple[StepRow, Ending | None]:
+    async def _finish(self, step: Step, started: str, result: AgentResult) -> StepRow:
         context = condition_context(self.execution.inputs, self.records, result.outputs)
-        ending = next((e for e in step.ends if e.when.holds(context)), None)
-        roles = () if ending is not None else required_roles(step, context)
+        # A result that ends the execution is signed by nobody.
+        roles = () if _ending(step, context) is not None else required_roles(step, context)
         status: StepStatus = "WAITING_APPROVAL" if roles else "COMPLETED"
         finish = finish_of(started, result, status=status, sign_off=step.sign_off, roles=roles)
         await self.store.finish_step(finish)
-        return row_of(step, iteration_of(self.records, step), finish), ending
+        return row_of(step, iteration_of(self.records, step), finish)
 
     async def _sign(self, step: Step, record: StepRecord) -> StepOutcome:
         roles = required_roles(
@@ -263,12 +269,10 @@ class ExecutionRun:
             status = "CANCELLED"
         elif isinstance(error, CallTimeoutError):
             status = "TIMED_OUT"
-        cancelled = "the run was cancelled" if status == "CANCELLED" else type(error).__name__
-        details = {
-            "step_id": step.id,
-            "class": type(error).__name__,
-            "message": str(error) or cancelled,
-        }
+        message = str(error) or type(error).__name__
+        if status == "CANCELLED":
+            message = "the run was cancelled"
+        details = {"step_id": step.id, "class": type(error).__name__, "message": message}
         await self.store.end_step(started, status, details)
         iteration = iteration_of(self.records, step)
         return StepRecord(step_id=step.id, iteration=iteration, status=status, error=details)
@@ -288,7 +292,7 @@ class ExecutionRun:
         finally:
             self._active -= 1
             if self._active == 0:
-                await asyncio.shield(self._settle())
+                await to_the_end(self._settle())
 
     async def _settle(self) -> None:
         status = execution_status(self.template, self.records)
@@ -317,3 +321,20 @@ class ExecutionRun:
         return tuple(
             d.comment for d in decisions if d.step_id == step.id and d.decision == "changes"
         )
+
+
+def check_template(template: Template, execution: Execution) -> None:
+    """Refuse to continue an execution under another template than it started with.
+
+    Raises:
+        TemplateChangedError: The content differs.
+    """
+    if execution.template_sha256 != template.sha256:
+        raise TemplateChangedError(
+            f"template '{template.name}' has changed since execution {execution.id} started "
+            f"(version {execution.template_version} then, {template.version} now); start a new execution"
+        )
+
+
+def _ending(step: Step, context: Mapping[str, Any]) -> Ending | None:
+    return next((e for e in step.ends if e.when.holds(context)), None)

@@ -242,6 +242,7 @@ def _step_row(row: Mapping[str, Any]) -> StepRow:
         agent_id=row["agent_id"],
         agent_version=row["agent_version"],
         workpaper=row["workpaper"],
+        started_at=row["started_at"],
         duration_ms=row["duration_ms"],
         cost_usd=row["cost_usd"],
     )

@@ -67,6 +67,7 @@ class StepRow(StepRecord):
     agent_id: str | None = None
     agent_version: str | None = None
     workpaper: Mapping[str, Any] | None = None
+    started_at: datetime | None = None
     duration_ms: int | None = None
     cost_usd: Decimal | None = None
 

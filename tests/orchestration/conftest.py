@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import dagster as dg
 import psycopg
@@ -24,6 +25,7 @@ from prisma_assets.store.server import dagster_url
 from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution, NewSignOff, StepRow
 from resources.dagster_home import URL_VARIABLE, write_dagster_home
+from resources.dagster_storage import PooledPostgresStorage
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 TEAM = [
@@ -33,15 +35,34 @@ TEAM = [
 ]
 
 
-@pytest.fixture
-def instance(database_url, tmp_path, monkeypatch) -> Iterator[dg.DagsterInstance]:
-    """A Dagster instance whose storage and our tables share one fresh database."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("create schema if not exists dagster")
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv(URL_VARIABLE, dagster_url(database_url))
-    with dg.DagsterInstance.from_config(str(write_dagster_home(tmp_path))) as found:
-        yield found
+@pytest.fixture(scope="session")
+def with_dagster(new_database, _migrated: str) -> Iterator[str]:
+    """Name of a migrated database that also holds Dagster's tables: making them takes seconds, copying them a moment."""
+    with new_database(_migrated) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("create schema dagster")
+        PooledPostgresStorage(dagster_url(url)).event_log_storage.dispose()
+        yield urlsplit(url).path.removeprefix("/")
+
+
+@pytest.fixture(scope="module")
+def firm_url(new_database, with_dagster: str) -> Iterator[str]:
+    """One database for a module's tests: each opens executions of its own and looks at nothing else."""
+    with new_database(with_dagster) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def instance(
+    firm_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance whose storage and our tables share the module's database."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATABASE_URL", firm_url)
+        patch.setenv(URL_VARIABLE, dagster_url(firm_url))
+        home = write_dagster_home(tmp_path_factory.mktemp("home"))
+        with dg.DagsterInstance.from_config(str(home)) as found:
+            yield found
 
 
 @dataclass
@@ -143,7 +164,7 @@ class Firm:
 
 
 @pytest.fixture
-def firm(instance, database_url) -> Callable[..., Firm]:
+def firm(instance, firm_url) -> Callable[..., Firm]:
     """Builds a firm with these steps."""
 
     def build(*steps: dict[str, Any], answers: dict[str, Any] | None = None, **extra: Any) -> Firm:
@@ -159,7 +180,7 @@ def firm(instance, database_url) -> Callable[..., Firm]:
         )
         return Firm(
             instance=instance,
-            url=database_url,
+            url=firm_url,
             template=template,
             agent=ScriptedAgent(answers=answers or {}),
         )

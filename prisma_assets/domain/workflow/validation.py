@@ -74,7 +74,9 @@ def _unknown_agents(template: Template, agents: frozenset[str]) -> Iterator[Prob
         ]
         for place, agent in named:
             if agent not in agents:
-                sentence = f"step '{step.id}': unknown agent '{agent}'{did_you_mean(agent, agents)}"
+                sentence = f"step '{step.id}': unknown agent '{agent}'" + (
+                    did_you_mean(agent, agents) or "; `prisma-assets agents list` names them all"
+                )
                 yield Problem(("steps", position, *place), sentence)
 
 
