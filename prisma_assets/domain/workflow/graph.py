@@ -1,6 +1,6 @@
 """A template as a picture: Mermaid text, or an SVG that needs no program to draw it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -46,7 +46,10 @@ def svg(template: Template) -> str:
         f'<rect width="{width:.0f}" height="{height:.0f}" fill="#fff"/>',
     ]
     for step in template.steps:
-        parts += [_edge(places[before], places[step.id]) for before in _direct(template, step)]
+        parts += [
+            _edge(places[before], places[step.id], places.values())
+            for before in _direct(template, step)
+        ]
     parts += [_box(step, places[step.id]) for step in template.steps]
     return "\n".join([*parts, "</svg>"]) + "\n"
 
@@ -94,19 +97,21 @@ def _rows(template: Template) -> Sequence[Sequence[str]]:
     return rows
 
 
-def _edge(start: _Place, end: _Place) -> str:
+def _edge(start: _Place, end: _Place, boxes: Iterable[_Place]) -> str:
     x1, y1 = start.x + _WIDTH / 2, start.y + _HEIGHT
     x2, y2 = end.x + _WIDTH / 2, end.y
-    if (
-        y2 - y1 > _GAP_Y
-    ):  # A long way round: leave by the side, so that it does not run through the boxes between.
-        side = 1 if x2 >= x1 else -1
-        x1, y1 = start.x + (_WIDTH if side > 0 else 0), start.y + _HEIGHT / 2
-        bend = max(start.x, end.x) + _WIDTH + _GAP_X if side > 0 else min(start.x, end.x) - _GAP_X
-        path = f"M{x1:.0f} {y1:.0f}C{bend:.0f} {y1 + 30:.0f} {bend:.0f} {y2 - 30:.0f} {x2:.0f} {y2:.0f}"
+    between = [b for b in boxes if start.y < b.y < end.y]
+    # A long way goes straight down the column that is free, and bends in the gap beside its other end.
+    if any(abs(b.x - start.x) < _WIDTH for b in between):
+        path = f"M{x1:.0f} {y1:.0f}{_bend(x1, y1, x2, y1 + _GAP_Y)}L{x2:.0f} {y2:.0f}"
     else:
-        path = f"M{x1:.0f} {y1:.0f}C{x1:.0f} {y1 + 22:.0f} {x2:.0f} {y2 - 22:.0f} {x2:.0f} {y2:.0f}"
+        path = f"M{x1:.0f} {y1:.0f}L{x1:.0f} {y2 - _GAP_Y:.0f}{_bend(x1, y2 - _GAP_Y, x2, y2)}"
     return f'<path d="{path}" fill="none" stroke="#667" stroke-width="1.2" marker-end="url(#tip)"/>'
+
+
+def _bend(x1: float, y1: float, x2: float, y2: float) -> str:
+    half = _GAP_Y / 2
+    return f"C{x1:.0f} {y1 + half:.0f} {x2:.0f} {y2 - half:.0f} {x2:.0f} {y2:.0f}"
 
 
 def _box(step: Step, place: _Place) -> str:
