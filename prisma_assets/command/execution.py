@@ -8,7 +8,7 @@ from typing import Any
 
 from prisma_assets.command.connection import ask, known, library, migrated_server
 from prisma_assets.command.output import note
-from prisma_assets.command.report import report, show
+from prisma_assets.command.report import DONE_AS_ASKED, report, show
 from prisma_assets.domain.errors import InputError, PrismaError
 from prisma_assets.domain.workflow.execution import RESUMABLE
 from prisma_assets.domain.workflow.sign_off import SignOffState
@@ -131,6 +131,8 @@ def _work(
             execution = ask(urls, lambda store: known(store, execution_id))
     if ended.failure is not None and not _says_why(execution, ended.run_id):
         raise PrismaError(ended.failure)
+    if execution.status not in DONE_AS_ASKED:
+        note(f"not finished; `prisma-assets resume {execution.id}` continues it")
     return show(ask(urls, lambda store: report(store, execution, template)), as_json=as_json)
 
 

@@ -10,8 +10,8 @@ from prisma_assets.engine.sign_off import missing_roles
 from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution, StepRow
 
-EXIT_BY_STATUS = {"FAILED": 3, "CANCELLED": 3}
-"""A declined or waiting execution did what was asked of it; a failed or cancelled one did not."""
+DONE_AS_ASKED = frozenset({"COMPLETED", "WAITING_APPROVAL", "DECLINED"})
+"""A declined or waiting execution did what was asked of it; a failed, cancelled or interrupted one did not."""
 
 
 async def report(store: WorkflowStore, execution: Execution, template: Template) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def show(found: Mapping[str, Any], *, as_json: bool) -> int:
         answer(found)
     else:
         _show_to_person(found)
-    return EXIT_BY_STATUS.get(found["status"], 0)
+    return 0 if found["status"] in DONE_AS_ASKED else 3
 
 
 def _step(step_id: str, name: str, agent: str, row: StepRow | None) -> dict[str, Any]:
