@@ -1,7 +1,8 @@
 """What a workflow run needs: one session per run that opens the store, the gateway and the execution in the run's loop."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class RunSession:
         self._providers = providers
         self._run: ExecutionRun | None = None
         self._opening = asyncio.Lock()
-        self._closers: list[Callable[[], Any]] = []
+        self._held = AsyncExitStack()
         self.lost_runs: list[str] = []
         """Earlier runs of an execution that was left in the middle: their process has died, for its lock is free."""
 
@@ -92,14 +93,13 @@ class RunSession:
 
     async def aclose(self) -> None:
         """Close what was opened, in the loop it was opened in."""
-        closers, self._closers, self._run = self._closers, [], None
-        for close in reversed(closers):
-            await close()
+        held, self._held, self._run = self._held, AsyncExitStack(), None
+        await held.aclose()  # all of it, though one part should fail
 
     def _open_store(self, run: dg.DagsterRun) -> WorkflowStore:
         _OPEN[run.run_id] = self
         database = Database(self._url)
-        self._closers.append(database.close)
+        self._held.push_async_callback(database.close)
         return WorkflowStore(database=database)
 
     async def _take_up(
@@ -107,7 +107,7 @@ class RunSession:
     ) -> None:
         lock = RunLock(self._url, execution.id)
         await lock.acquire()
-        self._closers.append(lock.release)
+        self._held.push_async_callback(lock.release)
         # Only now does nobody else change it.
         execution = await _known(store, execution.id)
         if execution.status not in RESUMABLE:
@@ -117,7 +117,7 @@ class RunSession:
         if execution.status == "RUNNING":
             self.lost_runs = await store.runs(execution.id)
         gateway = AgentGateway(self._registry, self._providers, PostgresCallLedger(store.database))
-        self._closers.append(gateway.aclose)
+        self._held.push_async_callback(gateway.aclose)
         taken = ExecutionRun(template=template, execution=execution, store=store, gateway=gateway)
         await taken.load()
         await store.take_up(execution.id, run_id=run.run_id)

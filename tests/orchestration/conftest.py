@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -131,11 +132,11 @@ class Firm:
 
     def run(self, execution_id: str) -> dg.DagsterRun:
         """One Dagster run of the execution."""
-        return run_job(self.instance, self.job(), tags={"prisma/execution_id": execution_id})
+        return run_on(self.instance, self.job(), tags={"prisma/execution_id": execution_id})
 
     def launch(self, run_config: Mapping[str, Any]) -> dg.DagsterRun:
         """One run as the launchpad starts it."""
-        return run_job(self.instance, self.job(), run_config=run_config)
+        return run_on(self.instance, self.job(), run_config=run_config)
 
     def execution(self, execution_id: str) -> Execution:
         return self.ask(lambda store: store.execution(execution_id))
@@ -163,32 +164,42 @@ class Firm:
         return self.ask(lambda store: give(store, execution, self.template, new))
 
 
+def trial_template(*steps: dict[str, Any], **extra: Any) -> Template:
+    """A template of these steps."""
+    return Template.model_validate(
+        {
+            "name": "trial",
+            "title": "Trial",
+            "version": "1",
+            "description": "Tested.",
+            "steps": steps,
+            **extra,
+        }
+    )
+
+
 @pytest.fixture
 def firm(instance, firm_url) -> Callable[..., Firm]:
     """Builds a firm with these steps."""
 
     def build(*steps: dict[str, Any], answers: dict[str, Any] | None = None, **extra: Any) -> Firm:
-        template = Template.model_validate(
-            {
-                "name": "trial",
-                "title": "Trial",
-                "version": "1",
-                "description": "Tested.",
-                "steps": steps,
-                **extra,
-            }
-        )
         return Firm(
             instance=instance,
             url=firm_url,
-            template=template,
+            template=trial_template(*steps, **extra),
             agent=ScriptedAgent(answers=answers or {}),
         )
 
     return build
 
 
-def run_job(
+@pytest.fixture
+def run_job(instance) -> Callable[..., dg.DagsterRun]:
+    """Runs a job on the instance and gives the finished run."""
+    return partial(run_on, instance)
+
+
+def run_on(
     instance: dg.DagsterInstance,
     job: dg.JobDefinition,
     *,

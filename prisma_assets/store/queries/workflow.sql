@@ -95,8 +95,9 @@ values (
     %(workflow_execution_id)s, %(step_id)s, %(step_name)s, %(iteration)s, %(map_key)s, 1, %(agent_id)s, %(input_hash)s,
     'RUNNING', clock_timestamp())
 on conflict (workflow_execution_id, step_id, iteration, map_key) do update
-set attempt = w.attempt + 1, status = 'RUNNING', input_hash = excluded.input_hash, error = null,
-    started_at = clock_timestamp(), completed_at = null
+set attempt = case when w.status = 'PENDING' then w.attempt else w.attempt + 1 end,  -- a rework opens as PENDING
+    status = 'RUNNING', input_hash = excluded.input_hash, error = null, started_at = clock_timestamp(),
+    completed_at = null
 where w.status not in ('COMPLETED', 'SKIPPED', 'WAITING_APPROVAL')
 returning step_execution_id
 
