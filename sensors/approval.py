@@ -13,8 +13,9 @@ from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import WaitingExecution
 from resources.workflow import EXECUTION_TAG
 
-MAX_PER_TICK = 20
-"""A tick asks for at most this many runs, so that it stays far below Dagster's limit of 300 s."""
+MAX_PER_TICK = 200
+"""A tick looks at this many executions, newest decision first. Measured: 2 ms each to look and at most half a second to
+ask for a run, so that the fullest tick stays below Dagster's limit of 300 s."""
 
 INTERVAL_SECONDS = 5
 """A person who has signed looks at the screen; Dagster's daemon looks no oftener than this."""

@@ -71,7 +71,7 @@ class WorkflowStore:
         ]
 
     async def waiting(self, limit: int) -> list[WaitingExecution]:
-        """Executions that rest and may go on, longest resting first."""
+        """Executions that rest and may go on, latest news first."""
         rows = await self.database.fetch("waiting_executions", {"limit": limit})
         return [
             WaitingExecution(

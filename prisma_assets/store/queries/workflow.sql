@@ -31,17 +31,19 @@ order by created_at desc
 limit %(limit)s
 
 -- waiting_executions --
--- Executions that rest and may go on, longest resting first: waiting with a decision given since they last rested, or
--- opened again for rework. Key: workflow_execution_id.
-select e.workflow_execution_id, e.template_name, e.status,
-       (select count(*) from execution_runs r where r.workflow_execution_id = e.workflow_execution_id) as runs,
-       (select count(*) from step_sign_offs s where s.workflow_execution_id = e.workflow_execution_id) as decisions
+-- Executions that rest and may go on, latest news first: waiting with a decision given since they last rested, or opened
+-- again for rework. Those that lack a second signature stay here and must not hide what comes later. Key: workflow_execution_id.
+select e.workflow_execution_id, e.template_name, e.status, s.decisions,
+       (select count(*) from execution_runs r where r.workflow_execution_id = e.workflow_execution_id) as runs
 from workflow_executions e
+cross join lateral (
+    select count(*) as decisions, max(decided_at) as decided_at
+    from step_sign_offs s
+    where s.workflow_execution_id = e.workflow_execution_id
+) s
 where (e.status = 'PENDING' and e.dagster_run_id is not null)
-   or (e.status = 'WAITING_APPROVAL' and exists (
-        select from step_sign_offs s
-        where s.workflow_execution_id = e.workflow_execution_id and s.decided_at > e.updated_at))
-order by e.updated_at
+   or (e.status = 'WAITING_APPROVAL' and s.decided_at > e.updated_at)
+order by greatest(e.updated_at, s.decided_at) desc
 limit %(limit)s
 
 -- update_execution_started --
