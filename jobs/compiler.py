@@ -14,7 +14,7 @@ import dagster as dg
 from jobs.executor import step_tasks
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.domain.workflow.template import Step, Template
-from prisma_assets.engine.run import StepOutcome
+from prisma_assets.engine.record import StepOutcome
 from resources.workflow import RunSession
 
 OPEN = "open_execution"
@@ -212,6 +212,8 @@ def _metadata(step: Step, outcome: StepOutcome) -> dict[str, Any]:
         workpaper = Workpaper.model_validate(outcome.workpaper)
         metadata["workpaper"] = dg.MetadataValue.md(render_markdown(workpaper))
         metadata["findings"] = len(workpaper.findings)
+    if step.for_each is not None and "branches" in outcome.record.outputs:
+        metadata["branches"] = ", ".join(outcome.record.outputs["branches"]) or "none"
     if outcome.duration_ms is not None:
         metadata["duration_ms"] = outcome.duration_ms
     # No price known is shown as such: it is not the same as free.
@@ -250,6 +252,10 @@ def _describe_step(step: Step, registry: AgentRegistry) -> str:
         lines.append("Supported by: " + ", ".join(registry.get(a).name for a in step.support))
     if step.when is not None:
         lines.append(f"Only when: `{step.when}`")
+    if step.for_each is not None:
+        lines.append(
+            f"Once for each of: `{step.for_each.items}`, at most {step.for_each.max_concurrent} at a time"
+        )
     if step.sign_off is not None:
         roles = ", ".join(
             r.role + (f" (when `{r.when}`)" if r.when else "") for r in step.sign_off.roles

@@ -190,6 +190,7 @@ CREATE TABLE workflow_step_executions (
     CONSTRAINT workflow_step_executions_one_result UNIQUE (workflow_execution_id, step_id, iteration, map_key),
     CONSTRAINT workflow_step_executions_has_output CHECK (status <> 'COMPLETED' OR (output IS NOT NULL AND completed_at IS NOT NULL))
 );
+CREATE INDEX workflow_step_executions_branches ON workflow_step_executions (workflow_execution_id, step_id, iteration) WHERE map_key <> '';
 CREATE INDEX workflow_step_executions_by_agent ON workflow_step_executions (agent_id, completed_at);
 
 -- What people and checks say about an agent's work; each counts once.

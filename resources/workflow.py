@@ -19,7 +19,8 @@ from prisma_assets.engine.opening import Opening, open_execution
 from prisma_assets.engine.run import ExecutionRun
 from prisma_assets.store.database import Database
 from prisma_assets.store.run_lock import RunLock
-from prisma_assets.store.workflow import Execution, WorkflowStore
+from prisma_assets.store.workflow import WorkflowStore
+from prisma_assets.store.workflow_record import Execution
 
 EXECUTION_TAG = "prisma/execution_id"
 

@@ -97,6 +97,42 @@ def check_template(file: Path, as_json: AsJson = False) -> None:
         say(f"{file}: template '{template.name}' with {len(template.steps)} steps is valid")
 
 
+@templates.command("graph")
+def graph_template(
+    name: Annotated[str, typer.Argument(help="Name of a template, or a template file.")],
+    svg: Annotated[
+        bool, typer.Option("--svg", help="Draw an SVG instead of Mermaid text.")
+    ] = False,
+) -> None:
+    """Print a template's steps as a picture.
+
+    Mermaid text for documents and chats, or an SVG for a browser; conditional steps are dashed.
+    """
+    from prisma_assets.command.connection import firm, library
+    from prisma_assets.domain.workflow import graph
+    from prisma_assets.engine.library import read_template
+
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        template = read_template(path, agents=firm().ids)
+    else:
+        template = library(Settings.from_environ()).get(name)
+    say((graph.svg if svg else graph.mermaid)(template).rstrip())
+
+
+@templates.command("schema")
+def template_schema() -> None:
+    """Print the JSON schema of template files.
+
+    Editors use it to complete keys and mark mistakes while you write.
+    """
+    from prisma_assets.domain.workflow.template import Template
+
+    answer(
+        {"$schema": "https://json-schema.org/draft/2020-12/schema", **Template.model_json_schema()}
+    )
+
+
 @agents.command("list")
 def list_agents(
     domain: Annotated[str | None, typer.Option(help="Only this domain.")] = None,

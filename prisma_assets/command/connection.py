@@ -14,7 +14,8 @@ from prisma_assets.settings import Settings
 from prisma_assets.store.database import Database
 from prisma_assets.store.migrate import migrate
 from prisma_assets.store.server import ServerUrls, running_server
-from prisma_assets.store.workflow import Execution, WorkflowStore
+from prisma_assets.store.workflow import WorkflowStore
+from prisma_assets.store.workflow_record import Execution
 
 Answer = TypeVar("Answer")
 

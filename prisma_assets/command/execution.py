@@ -20,7 +20,7 @@ from prisma_assets.engine.sign_off import DECISIONS, give
 from prisma_assets.settings import Settings
 from prisma_assets.store.run_lock import is_worked_on
 from prisma_assets.store.server import ServerUrls
-from prisma_assets.store.workflow import Execution, NewSignOff
+from prisma_assets.store.workflow_record import Execution, NewSignOff
 
 _TAG = "prisma/execution_id"
 
@@ -124,7 +124,11 @@ def _work(
 
     with local_platform(settings, urls) as platform:
         ended = platform.run(f"{template.name}_job", tags={_TAG: execution_id})
-    execution = ask(urls, lambda store: known(store, execution_id))
+        execution = ask(urls, lambda store: known(store, execution_id))
+        # Steps opened again for rework are done by a further run; the sign-off's limit bounds how many.
+        while execution.status == "PENDING" and ended.failure is None:
+            ended = platform.run(f"{template.name}_job", tags={_TAG: execution_id})
+            execution = ask(urls, lambda store: known(store, execution_id))
     if ended.failure is not None and not _says_why(execution, ended.run_id):
         raise PrismaError(ended.failure)
     if execution.status not in DONE_AS_ASKED:

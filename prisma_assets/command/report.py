@@ -7,7 +7,8 @@ from typing import Any
 from prisma_assets.command.output import answer, say, table
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.engine.sign_off import missing_roles
-from prisma_assets.store.workflow import Execution, StepRow, WorkflowStore
+from prisma_assets.store.workflow import WorkflowStore
+from prisma_assets.store.workflow_record import Execution, StepRow
 
 DONE_AS_ASKED = frozenset({"COMPLETED", "WAITING_APPROVAL", "DECLINED"})
 """A declined or waiting execution did what was asked of it; a failed, cancelled or interrupted one did not."""

@@ -15,7 +15,8 @@ from prisma_assets.domain.workflow.validation import did_you_mean
 from prisma_assets.domain.yaml_source import parse_model
 from prisma_assets.engine.sign_off import check_advance
 from prisma_assets.engine.text_file import read_text
-from prisma_assets.store.workflow import Execution, NewExecution, NewSignOff, WorkflowStore
+from prisma_assets.store.workflow import WorkflowStore
+from prisma_assets.store.workflow_record import Execution, NewExecution, NewSignOff
 
 
 class AdvanceSignOff(Frozen):

@@ -25,7 +25,8 @@ from prisma_assets.domain.workflow.sign_off import (
 )
 from prisma_assets.domain.workflow.template import Step, Template
 from prisma_assets.domain.workflow.validation import did_you_mean
-from prisma_assets.store.workflow import Execution, NewSignOff, SignOffRow, WorkflowStore
+from prisma_assets.store.workflow import WorkflowStore
+from prisma_assets.store.workflow_record import Execution, NewSignOff, SignOffRow
 
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
 

@@ -23,7 +23,8 @@ from prisma_assets.engine.library import TemplateLibrary
 from prisma_assets.engine.opening import Opening, open_execution
 from prisma_assets.store.database import Database
 from prisma_assets.store.server import dagster_url
-from prisma_assets.store.workflow import Execution, NewSignOff, StepRow, WorkflowStore
+from prisma_assets.store.workflow import WorkflowStore
+from prisma_assets.store.workflow_record import Execution, NewSignOff, StepRow
 from resources.dagster_home import URL_VARIABLE, write_dagster_home
 from resources.dagster_storage import PooledPostgresStorage
 

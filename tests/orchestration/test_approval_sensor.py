@@ -75,7 +75,7 @@ def test_a_decision_asks_for_the_run_that_acts_on_it(office, tick, decision):
 
     (request,) = tick(trial).run_requests
 
-    assert request.run_key == f"resume:{execution_id}:1"
+    assert request.run_key == f"resume:{execution_id}:1:1"
     assert request.job_name == "trial_job"
     assert request.tags["prisma/execution_id"] == execution_id
 
@@ -106,9 +106,9 @@ def test_the_next_decision_has_a_new_run_key(office, tick):
     between = keys(tick(trial))
     trial.sign(execution_id, "s1", "max")
 
-    assert first == [f"resume:{execution_id}:1"]
+    assert first == [f"resume:{execution_id}:1:1"]
     assert between == []
-    assert keys(tick(trial)) == [f"resume:{execution_id}:2"]
+    assert keys(tick(trial)) == [f"resume:{execution_id}:2:2"]
 
 
 def test_two_executions_decided_between_two_ticks(office, tick):
@@ -117,7 +117,7 @@ def test_two_executions_decided_between_two_ticks(office, tick):
     trial.sign(first, "s1", "max")
     trial.sign(second, "s1", "max")
 
-    assert set(keys(tick(trial))) == {f"resume:{first}:1", f"resume:{second}:1"}
+    assert set(keys(tick(trial))) == {f"resume:{first}:1:1", f"resume:{second}:1:1"}
 
 
 def test_the_first_of_two_signatures_is_no_decision(office, tick):
@@ -128,7 +128,7 @@ def test_the_first_of_two_signatures_is_no_decision(office, tick):
     trial.sign(execution_id, "s1", "pat")
 
     assert half.run_requests == []
-    assert keys(tick(trial)) == [f"resume:{execution_id}:2"]
+    assert keys(tick(trial)) == [f"resume:{execution_id}:1:2"]
 
 
 def test_half_signed_executions_do_not_keep_others_waiting(office, tick, monkeypatch):
@@ -141,7 +141,7 @@ def test_half_signed_executions_do_not_keep_others_waiting(office, tick, monkeyp
     for user in ("max", "pat"):
         trial.sign(whole, "s1", user)
 
-    assert keys(tick(trial)) == [f"resume:{whole}:2"]
+    assert keys(tick(trial)) == [f"resume:{whole}:1:2"]
 
 
 def test_an_execution_of_a_template_that_is_gone_is_left_alone(office, tick):
