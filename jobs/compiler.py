@@ -22,8 +22,16 @@ SESSION = "session"
 """Resource key of the run's session with the engine."""
 
 
-def compile_job(template: Template, registry: AgentRegistry) -> dg.JobDefinition:
-    """Compile a checked template to a job named `<template>_job`."""
+def compile_job(
+    template: Template, registry: AgentRegistry, *, example_folder: str = ""
+) -> dg.JobDefinition:
+    """Compile a checked template to a job named `<template>_job`.
+
+    Args:
+        template: As `parse_template` returns it.
+        registry: The agents it names.
+        example_folder: What the Launchpad shows for an input of type folder; people replace it.
+    """
     nodes: dict[str, dg.OpDefinition] = {OPEN: _open_op(template)}
     dependencies: dict[dg.NodeInvocation, dict[str, Any]] = {_invocation(template, OPEN): {}}
     for step in template.in_order():
@@ -45,6 +53,7 @@ def compile_job(template: Template, registry: AgentRegistry) -> dg.JobDefinition
         name=f"{template.name}_job",
         description=_describe_template(template, registry),
         executor_def=step_tasks,
+        config={"ops": {OPEN: {"config": {"inputs": _shown_inputs(template, example_folder)}}}},
         tags={"prisma/template": template.name, "prisma/version": template.version},
         metadata={
             "template": template.name,
@@ -77,6 +86,14 @@ def _feeds(template: Template, step: Step) -> dict[str, Any]:
             bypass = dg.DependencyDefinition(_gate_key(other), "bypass")
             feeds[other.key] = dg.MultiDependencyDefinition([done, bypass])
     return feeds
+
+
+def _shown_inputs(template: Template, example_folder: str) -> dict[str, Any]:
+    """What the Launchpad shows before anybody has typed: every input, so that nobody has to guess its name."""
+    return {
+        name: example_folder if given.type == "folder" else given.default
+        for name, given in template.inputs.items()
+    }
 
 
 def _open_op(template: Template) -> dg.OpDefinition:
