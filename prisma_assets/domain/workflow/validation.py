@@ -25,8 +25,8 @@ def problems(template: Template, *, agents: frozenset[str]) -> list[Problem]:
         agents: Ids of the agents the firm has.
     """
     ids = {s.id for s in template.steps}
-    found = [
-        *_doubles(template),
+    # A double hides the step that somebody meant, so what refers to that step is not wrong yet.
+    found = list(_doubles(template)) or [
         *_unknown_dependencies(template, ids),
         *_unknown_agents(template, agents),
     ]

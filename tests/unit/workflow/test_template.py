@@ -78,7 +78,7 @@ def test_a_valid_template_is_read():
         (
             "roles: [MANAGER,",
             "roles: [BOSS,",
-            "Input should be 'PARTNER', 'MANAGER', 'EMPLOYEE' or 'EQR'",
+            "'BOSS' is none of 'PARTNER', 'MANAGER', 'EMPLOYEE' or 'EQR'",
         ),
         ("id: s2", "id: s1", "t.yaml:8:5: two steps have the id 's1'"),
         ("title: Small review\n", "", "'title' is missing; add it"),
