@@ -50,6 +50,8 @@ def _run() -> int:
     except OSError as error:
         note(f"prisma-assets: {_plain(error)}")
         return FAILED
+    except SystemExit:  # Typer's answer when nobody reads its help any more.
+        return 0
     except (KeyboardInterrupt, Abort):
         code = _INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last stop: a person gets a sentence, an engineer the trace

@@ -1,7 +1,7 @@
 """The work behind `run`, `status`, `approve` and `resume`."""
 
 import getpass
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from prisma_assets.domain.workflow.execution import RESUMABLE
 from prisma_assets.domain.workflow.sign_off import SignOffState
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.domain.workflow.validation import did_you_mean
-from prisma_assets.engine.opening import Opening, checked_inputs, open_execution
+from prisma_assets.engine.opening import Opening, checked, store_opening
 from prisma_assets.engine.run import check_template
 from prisma_assets.engine.sign_off import DECISIONS, give
 from prisma_assets.settings import Settings
@@ -57,10 +57,10 @@ def run(settings: Settings, asked: Asked, *, as_json: bool) -> int:
         created_by=asked.user or _me(),
         sign_offs=asked.sign_offs,
     )
-    checked_inputs(template, opening.inputs)
-    _warn(opening.inputs)
+    ready = checked(opening)
+    _warn(ready.execution.context["engagement_folder"])
     with migrated_server(settings) as urls:
-        execution, _ = ask(urls, lambda store: open_execution(store, opening))
+        execution, _ = ask(urls, lambda store: store_opening(store, ready))
         note(f"execution {execution.id}")
         return _work(settings, urls, template, execution.id, as_json=as_json)
 
@@ -132,7 +132,8 @@ def _work(
     if ended.failure is not None and not _says_why(execution, ended.run_id):
         raise PrismaError(ended.failure)
     if execution.status not in DONE_AS_ASKED:
-        note(f"not finished; `prisma-assets resume {execution.id}` continues it")
+        why = execution.error["message"] if execution.error else "it was interrupted"
+        note(f"not finished: {why}; `prisma-assets resume {execution.id}` continues it")
     return show(ask(urls, lambda store: report(store, execution, template)), as_json=as_json)
 
 
@@ -162,15 +163,21 @@ def _given_inputs(template: Template, asked: Asked) -> dict[str, Any]:
     return {**given, folder: str(asked.engagement)}
 
 
-def _warn(inputs: Mapping[str, Any]) -> None:
+def _warn(folder: str | None) -> None:
     """Say what is odd about the books before the work begins; the audit itself records it as findings."""
-    folder = inputs.get("engagement")
     if folder is None:
         return
     from prisma_assets.engagement.folder import read_engagement
 
-    for warning in read_engagement(Path(folder)).warnings:
+    read = read_engagement(Path(folder))
+    for warning in read.warnings:
         note(f"warning: {warning}")
+    preparer = read.engagement.preparer
+    if preparer and read.engagement.member(preparer) is None:
+        hint = did_you_mean(preparer, {m.user for m in read.engagement.team})
+        note(
+            f"warning: the preparer '{preparer}' is not on the team, so the name keeps nobody from signing{hint}"
+        )
 
 
 def _me() -> str:

@@ -95,7 +95,7 @@ def _show_to_person(found: Mapping[str, Any]) -> None:
             )
         say(f"  prisma-assets resume {found['execution_id']}")
     if found["error"]:
-        say("", f"{found['error'].get('step_id', '')}: {found['error'].get('message', '')}")
+        say("", f"{found['error']['step_id']}: {found['error']['message']}")
 
 
 def _row(step: Mapping[str, Any]) -> Sequence[Any]:

@@ -47,6 +47,15 @@ class Opening:
     """The same key starts one execution, however often it is asked for."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class CheckedOpening:
+    """An opening in which nothing is wrong."""
+
+    execution: NewExecution
+    advance: Sequence[NewSignOff]
+    """Sign-offs given in advance."""
+
+
 async def open_execution(store: WorkflowStore, opening: Opening) -> tuple[Execution, bool]:
     """Check everything, then store the execution with its advance sign-offs in one transaction.
 
@@ -55,6 +64,24 @@ async def open_execution(store: WorkflowStore, opening: Opening) -> tuple[Execut
 
     Raises:
         InputError: An input, the engagement folder or the sign-offs file is wrong; nothing was stored.
+    """
+    return await store_opening(store, checked(opening))
+
+
+async def store_opening(store: WorkflowStore, opening: CheckedOpening) -> tuple[Execution, bool]:
+    """Store the execution with its advance sign-offs in one transaction; returns as `open_execution`."""
+    execution_id, created = await store.create(opening.execution, opening.advance)
+    execution = await store.execution(execution_id)
+    if execution is None:
+        raise InputError(f"execution {execution_id} vanished while it was opened; start it again")
+    return execution, created
+
+
+def checked(opening: Opening) -> CheckedOpening:
+    """Check everything that can be checked without a database.
+
+    Raises:
+        InputError: An input, the engagement folder or the sign-offs file is wrong.
     """
     template = opening.template
     inputs = checked_inputs(template, opening.inputs)
@@ -80,11 +107,7 @@ async def open_execution(store: WorkflowStore, opening: Opening) -> tuple[Execut
         period=f"{facts.period.start}/{facts.period.end}" if facts else None,
         idempotency_key=opening.idempotency_key,
     )
-    execution_id, created = await store.create(new, advance)
-    execution = await store.execution(execution_id)
-    if execution is None:
-        raise InputError(f"execution {execution_id} vanished while it was opened; start it again")
-    return execution, created
+    return CheckedOpening(execution=new, advance=advance)
 
 
 def checked_inputs(template: Template, given: Mapping[str, Any]) -> dict[str, Any]:
