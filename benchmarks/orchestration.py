@@ -18,7 +18,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.definitions.reconstruct import reconstructable
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "shapes"))
 import orchestration_jobs as jobs
 
 from prisma_assets.engine.opening import Opening, open_execution

@@ -5,7 +5,8 @@ An input stands for one earlier step, fed by that step's `done` and its gate's `
 skipped by Dagster, so everything behind a waiting step is skipped, while what stands behind a false condition runs.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -13,7 +14,7 @@ import dagster as dg
 from jobs.executor import step_tasks
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.domain.workflow.template import Step, Template
-from prisma_assets.engine.run import StepOutcome
+from prisma_assets.engine.record import StepOutcome
 from resources.workflow import RunSession
 
 OPEN = "open_execution"
@@ -21,8 +22,16 @@ SESSION = "session"
 """Resource key of the run's session with the engine."""
 
 
-def compile_job(template: Template, registry: AgentRegistry) -> dg.JobDefinition:
-    """Compile a checked template to a job named `<template>_job`."""
+def compile_job(
+    template: Template, registry: AgentRegistry, *, example_folder: str = ""
+) -> dg.JobDefinition:
+    """Compile a checked template to a job named `<template>_job`.
+
+    Args:
+        template: As `parse_template` returns it.
+        registry: The agents it names.
+        example_folder: What the Launchpad shows for an input of type folder; people replace it.
+    """
     nodes: dict[str, dg.OpDefinition] = {OPEN: _open_op(template)}
     dependencies: dict[dg.NodeInvocation, dict[str, Any]] = {_invocation(template, OPEN): {}}
     for step in template.in_order():
@@ -44,6 +53,7 @@ def compile_job(template: Template, registry: AgentRegistry) -> dg.JobDefinition
         name=f"{template.name}_job",
         description=_describe_template(template, registry),
         executor_def=step_tasks,
+        config={"ops": {OPEN: {"config": {"inputs": _shown_inputs(template, example_folder)}}}},
         tags={"prisma/template": template.name, "prisma/version": template.version},
         metadata={
             "template": template.name,
@@ -78,6 +88,14 @@ def _feeds(template: Template, step: Step) -> dict[str, Any]:
     return feeds
 
 
+def _shown_inputs(template: Template, example_folder: str) -> dict[str, Any]:
+    """What the Launchpad shows before anybody has typed: every input, so that nobody has to guess its name."""
+    return {
+        name: example_folder if given.type == "folder" else given.default
+        for name, given in template.inputs.items()
+    }
+
+
 def _open_op(template: Template) -> dg.OpDefinition:
     config = {
         name: dg.Field(
@@ -106,7 +124,9 @@ def _open_op(template: Template) -> dg.OpDefinition:
     )
     async def _open(context: dg.OpExecutionContext) -> AsyncIterator[dg.Output[None]]:
         session: RunSession = getattr(context.resources, SESSION)
-        execution = await session.open(template, context.run, context.op_config)
+        with _told(session):
+            execution = await session.open(template, context.run, context.op_config)
+        _fail_lost(context.instance, session.lost_runs)
         context.instance.add_run_tags(context.run_id, session.tags(execution))
         metadata = {
             "execution": execution.id,
@@ -134,7 +154,8 @@ def _gate_op(template: Template, step: Step) -> dg.OpDefinition:
     )
     async def _gate(context: dg.OpExecutionContext):  # type: ignore[no-untyped-def]  # noqa: ANN202 - Dagster reads the annotation of an op with two outputs as a tuple
         session: RunSession = getattr(context.resources, SESSION)
-        holds = await (await session.of(template, context.run)).condition(step)
+        with _told(session):
+            holds = await (await session.of(template, context.run)).condition(step)
         yield dg.Output(
             None,
             "run" if holds else "bypass",
@@ -163,11 +184,8 @@ def _step_op(
         context: dg.OpExecutionContext,
     ) -> AsyncIterator[dg.Output[None] | dg.AssetObservation]:
         session: RunSession = getattr(context.resources, SESSION)
-        run = await session.of(template, context.run)
-        try:
-            outcome = await run.run(step)
-        except session.expected_errors as error:
-            raise dg.Failure(description=str(error), allow_retries=False) from error
+        with _told(session):
+            outcome = await (await session.of(template, context.run)).run(step)
         metadata = _metadata(step, outcome)
         if outcome.state == "done":
             yield dg.Output(None, "done", metadata=metadata)
@@ -179,10 +197,28 @@ def _step_op(
     return _step
 
 
-def _metadata(step: Step, outcome: StepOutcome) -> dict[str, Any]:
-    from prisma_assets.agents.embedded.markdown import render_markdown
+@contextmanager
+def _told(session: RunSession) -> Iterator[None]:
+    """Give what the product understands to Dagster as a failure with our sentence, without a trace."""
+    try:
+        yield
+    except session.expected_errors as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
 
+
+def _fail_lost(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> None:
+    """Mark runs whose process was killed as failed; left alone the UI would show them as running for ever."""
+    for run_id in run_ids:
+        run = instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            instance.report_run_failed(
+                run, "The process of this run died; another run continues its execution."
+            )
+
+
+def _metadata(step: Step, outcome: StepOutcome) -> dict[str, Any]:
     from prisma_assets.domain.audit.workpaper import Workpaper
+    from prisma_assets.domain.audit.workpaper_markdown import render_markdown
 
     metadata: dict[str, Any] = {
         "agent": f"{step.agent} {outcome.agent_version or ''}".strip(),
@@ -193,6 +229,8 @@ def _metadata(step: Step, outcome: StepOutcome) -> dict[str, Any]:
         workpaper = Workpaper.model_validate(outcome.workpaper)
         metadata["workpaper"] = dg.MetadataValue.md(render_markdown(workpaper))
         metadata["findings"] = len(workpaper.findings)
+    if step.for_each is not None and "branches" in outcome.record.outputs:
+        metadata["branches"] = ", ".join(outcome.record.outputs["branches"]) or "none"
     if outcome.duration_ms is not None:
         metadata["duration_ms"] = outcome.duration_ms
     # No price known is shown as such: it is not the same as free.
@@ -231,6 +269,10 @@ def _describe_step(step: Step, registry: AgentRegistry) -> str:
         lines.append("Supported by: " + ", ".join(registry.get(a).name for a in step.support))
     if step.when is not None:
         lines.append(f"Only when: `{step.when}`")
+    if step.for_each is not None:
+        lines.append(
+            f"Once for each of: `{step.for_each.items}`, at most {step.for_each.max_concurrent} at a time"
+        )
     if step.sign_off is not None:
         roles = ", ".join(
             r.role + (f" (when `{r.when}`)" if r.when else "") for r in step.sign_off.roles

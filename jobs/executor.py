@@ -4,6 +4,7 @@ Subclasses dagster-async-executor 0.0.4, which as published ignores cancellation
 tests/orchestration/test_executor.py.
 """
 
+import logging
 import queue
 from collections.abc import Callable, Iterator
 
@@ -18,7 +19,10 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster_async_executor.executor import AsyncExecutor
 
+from prisma_assets.engine.shield import to_the_end
 from resources.workflow import close_session
+
+logger = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.05
 """Longest time between looks at pool claims and delayed retries; upstream waits for ever when a claim is due at once."""
@@ -64,7 +68,7 @@ class StepTaskExecutor(AsyncExecutor):  # type: ignore[misc]  # upstream ships n
                     events.put(_Failed(error))
                     raise
                 finally:
-                    await close_session(job_context.run_id)
+                    await _close(job_context.run_id)
                     events.put(_END)
 
             task = portal.start_task_soon(produce)
@@ -73,6 +77,14 @@ class StepTaskExecutor(AsyncExecutor):  # type: ignore[misc]  # upstream ships n
             except BaseException:
                 task.cancel()
                 raise
+
+
+async def _close(run_id: str) -> None:
+    try:
+        await to_the_end(close_session(run_id))
+    except Exception:
+        # The steps' results are stored, and the process ends soon; but who waits for the end must hear of it.
+        logger.exception("what run %s held open could not be closed", run_id)
 
 
 def _received(events: "queue.Queue[object]") -> Iterator[DagsterEvent]:

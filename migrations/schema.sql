@@ -2,6 +2,7 @@
 -- A test keeps it equal to what the migrations build. Change a table by a new file sql/NNNN_verb_object.sql, and here.
 -- An org_id is 'firm' until there is more than one tenant. A cost that is NULL is unknown, never free.
 
+-- What somebody or a detector found could be better about an agent, with the evidence for it.
 CREATE TABLE improvement_opportunities (
     opportunity_id   uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     org_id           text NOT NULL DEFAULT 'firm',
@@ -29,6 +30,7 @@ CREATE TABLE improvement_opportunities (
 CREATE UNIQUE INDEX improvement_opportunities_open ON improvement_opportunities (org_id, agent_id, fingerprint)
     WHERE status IN ('identified', 'triaged', 'in_test', 'validated');
 
+-- Experiments that send a share of an agent's work to a changed version; at most one runs per agent.
 CREATE TABLE ab_tests (
     ab_test_id              uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     org_id                  text NOT NULL DEFAULT 'firm',
@@ -71,6 +73,7 @@ CREATE TABLE ab_tests (
 );
 CREATE UNIQUE INDEX ab_tests_one_running ON ab_tests (org_id, agent_id) WHERE status = 'running';
 
+-- Sums per variant and metric at a moment: enough to compute a test again, without the single observations.
 CREATE TABLE ab_test_metrics (
     ab_test_metric_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     ab_test_id        uuid NOT NULL REFERENCES ab_tests ON DELETE CASCADE,
@@ -87,6 +90,7 @@ CREATE TABLE ab_test_metrics (
     CONSTRAINT ab_test_metrics_one_cell UNIQUE (ab_test_id, variant, metric, snapshot_at)
 );
 
+-- A change of an agent on its way to all its work, who let it pass, and why it was taken back.
 CREATE TABLE improvement_deployments (
     deployment_id    uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     org_id           text NOT NULL DEFAULT 'firm',
@@ -124,6 +128,7 @@ CREATE TABLE improvement_deployments (
 CREATE UNIQUE INDEX improvement_deployments_one_open ON improvement_deployments (org_id, agent_id)
     WHERE stage IN ('pending_approval', 'canary', 'ramp', 'full');
 
+-- One run of a workflow for one client and period, from its first step to its end, across all its Dagster runs.
 CREATE TABLE workflow_executions (
     workflow_execution_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     org_id                text NOT NULL DEFAULT 'firm',
@@ -151,6 +156,7 @@ CREATE TABLE workflow_executions (
 CREATE INDEX workflow_executions_by_status ON workflow_executions (status, updated_at);
 CREATE INDEX workflow_executions_by_client ON workflow_executions (client_id, engagement_id, created_at DESC);
 
+-- One pass of one step: who did it, from what input, what came of it, what it cost. A rework is a new iteration.
 CREATE TABLE workflow_step_executions (
     step_execution_id     uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     workflow_execution_id uuid NOT NULL REFERENCES workflow_executions ON DELETE CASCADE,
@@ -184,8 +190,10 @@ CREATE TABLE workflow_step_executions (
     CONSTRAINT workflow_step_executions_one_result UNIQUE (workflow_execution_id, step_id, iteration, map_key),
     CONSTRAINT workflow_step_executions_has_output CHECK (status <> 'COMPLETED' OR (output IS NOT NULL AND completed_at IS NOT NULL))
 );
+CREATE INDEX workflow_step_executions_branches ON workflow_step_executions (workflow_execution_id, step_id, iteration) WHERE map_key <> '';
 CREATE INDEX workflow_step_executions_by_agent ON workflow_step_executions (agent_id, completed_at);
 
+-- What people and checks say about an agent's work; each counts once.
 CREATE TABLE agent_feedback (
     feedback_id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     org_id                text NOT NULL DEFAULT 'firm',
@@ -219,6 +227,7 @@ CREATE TABLE agent_feedback (
 CREATE INDEX agent_feedback_by_agent ON agent_feedback (agent_id, created_at DESC);
 CREATE INDEX agent_feedback_by_execution ON agent_feedback (workflow_execution_id);
 
+-- How an agent version did in one window of time. No latency without a call, no average without a sample size.
 CREATE TABLE agent_performance_metrics (
     metric_id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     org_id           text NOT NULL DEFAULT 'firm',
@@ -259,6 +268,7 @@ CREATE TABLE agent_performance_metrics (
 );
 CREATE INDEX agent_performance_metrics_by_agent ON agent_performance_metrics (agent_id, window_start DESC);
 
+-- A limit that was crossed; the same trouble again raises the count of the open alert.
 CREATE TABLE agent_monitoring_alerts (
     alert_id              uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     org_id                text NOT NULL DEFAULT 'firm',
@@ -295,6 +305,7 @@ CREATE UNIQUE INDEX agent_monitoring_alerts_active ON agent_monitoring_alerts (o
     WHERE status IN ('open', 'acknowledged');
 CREATE INDEX agent_monitoring_alerts_by_agent ON agent_monitoring_alerts (agent_id, last_seen_at DESC);
 
+-- One row per attempt of a call to an agent: what it took and what it cost.
 CREATE TABLE agent_cost_tracking (
     cost_id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     org_id                text NOT NULL DEFAULT 'firm',
@@ -334,6 +345,7 @@ CREATE INDEX agent_cost_tracking_by_agent ON agent_cost_tracking (agent_id, incu
 CREATE INDEX agent_cost_tracking_by_client ON agent_cost_tracking (client_id, engagement_id, incurred_at DESC);
 CREATE INDEX agent_cost_tracking_by_execution ON agent_cost_tracking (workflow_execution_id);
 
+-- Decisions of people on steps, each on the output they were shown.
 CREATE TABLE step_sign_offs (
     sign_off_id           uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     workflow_execution_id uuid NOT NULL REFERENCES workflow_executions ON DELETE CASCADE,

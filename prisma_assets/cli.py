@@ -1,15 +1,20 @@
 """The `prisma-assets` command. Exit status: 0 done, 2 wrong input, 3 failed. What a command does lives in `command`."""
 
+import signal
 import sys
 
-import click
 import typer
+from typer.exceptions import Abort, TyperException
 
-from prisma_assets.command import catalogue, database, stack, workflow
+from prisma_assets.command import catalogue, database, sample, stack, workflow
+from prisma_assets.command.output import note
+from prisma_assets.command.unexpected import unexpected
 from prisma_assets.domain.errors import PrismaError
 
 FAILED = 3
 WRONG_INPUT = 2
+_INTERRUPTED = 130
+"""What Typer makes of a KeyboardInterrupt (128 + SIGINT); the product promises 0, 2 or 3."""
 
 app = typer.Typer(
     name="prisma-assets",
@@ -19,31 +24,56 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (workflow, catalogue, database, stack):
+for part in (sample, workflow, catalogue, database, stack):
     part.register(app)
 
 
 def main() -> None:
     """Run the command; every expected mistake is one sentence on standard error, never a traceback."""
+    # Whoever stops a service sends SIGTERM, a closed terminal SIGHUP: both mean what Ctrl-C means.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+    sys.exit(_run())
+
+
+def _run() -> int:
     command = typer.main.get_command(app)
     try:
-        code = command.main(standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        code = WRONG_INPUT
-    except click.ClickException as error:
-        error.show()
-        code = WRONG_INPUT
+        code = command.main(prog_name="prisma-assets", standalone_mode=False)
+    except TyperException as error:
+        note(_usage(error))
+        return WRONG_INPUT
     except PrismaError as error:
-        print(f"prisma-assets: {error}", file=sys.stderr)  # noqa: T201 - the command's own voice
-        code = error.exit_code
+        note(f"prisma-assets: {error}")
+        return error.exit_code
     except OSError as error:
-        print(f"prisma-assets: {_plain(error)}", file=sys.stderr)  # noqa: T201
-        code = FAILED
-    except (KeyboardInterrupt, click.Abort):
-        print("prisma-assets: interrupted", file=sys.stderr)  # noqa: T201
-        code = FAILED
-    sys.exit(code if isinstance(code, int) else 0)
+        note(f"prisma-assets: {_plain(error)}")
+        return FAILED
+    except SystemExit:  # Typer's answer when nobody reads its help any more.
+        return 0
+    except (KeyboardInterrupt, Abort):
+        code = _INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last stop: a person gets a sentence, an engineer the trace
+        note(f"prisma-assets: {unexpected(error)}")
+        return FAILED
+    if code == _INTERRUPTED:
+        note("prisma-assets: interrupted")
+        return FAILED
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: TyperException) -> str:
+    """What is wrong with the command line, and which help explains it; the help itself when nothing was asked."""
+    said = error.format_message().strip()
+    if said.startswith("Usage:"):
+        return said
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "prisma-assets"
+    stop = " " if said.endswith("?") else "; "
+    return (
+        f"prisma-assets: {said[:1].lower()}{said[1:].rstrip('.')}{stop}`{command} --help` explains"
+    )
 
 
 def _plain(error: OSError) -> str:

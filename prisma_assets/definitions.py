@@ -17,12 +17,19 @@ from sensors.approval import approval_resume_sensor
 
 
 def build_defs(
-    library: TemplateLibrary, registry: AgentRegistry, providers: Mapping[str, AgentProvider]
+    library: TemplateLibrary,
+    registry: AgentRegistry,
+    providers: Mapping[str, AgentProvider],
+    *,
+    example_folder: str = "",
 ) -> dg.Definitions:
     """Jobs, sensors and resources for these templates and agents."""
     # Dagster passes the beta parameter itself when it binds resources to sensors; nobody here can mend it.
     warnings.filterwarnings("ignore", message="Parameter `owners`", category=dg.BetaWarning)
-    jobs = {name: compile_job(template, registry) for name, template in library.templates.items()}
+    jobs = {
+        name: compile_job(template, registry, example_folder=example_folder)
+        for name, template in library.templates.items()
+    }
     sensors = [approval_resume_sensor(library, jobs)] if jobs else []
     return dg.Definitions(
         jobs=list(jobs.values()),
@@ -35,7 +42,13 @@ def build_defs(
 def defs() -> dg.Definitions:
     """The product as the code location loads it."""
     registry = AgentRegistry(firm_cards())
-    library = product_library(Settings.from_environ(), agents=registry.ids)
+    settings = Settings.from_environ()
+    library = product_library(settings, agents=registry.ids)
     for problem in library.problems:
         dg.get_dagster_logger("prisma_assets").error(problem)
-    return build_defs(library, registry, {"embedded": EmbeddedProvider()})
+    return build_defs(
+        library,
+        registry,
+        {"embedded": EmbeddedProvider()},
+        example_folder=str(settings.sample_folder),
+    )

@@ -28,6 +28,11 @@ class Settings:
     warm: bool = True
     """PRISMA_WARM: runs are forked from a process that has everything imported. 0: each starts a fresh Python."""
 
+    @property
+    def sample_folder(self) -> Path:
+        """Where the first start writes the sample engagement."""
+        return self.home / "engagements" / "sample"
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Read and check every setting; a variable that is empty counts as unset.

@@ -30,6 +30,12 @@ _MAX_GROUP = 500
 _IDLE_SECONDS = 5.0
 """The writing thread of a storage nobody writes to ends after this."""
 
+_KEPT_CONNECTIONS = 2
+"""A run reads and writes on one thread while its event log writes on another."""
+
+_MORE_CONNECTIONS = 10
+"""The daemon works on eight sensors and schedules, the queue and the monitor at once; each holds one for a query."""
+
 _BARRIERS = ASSET_EVENTS | ASSET_CHECK_EVENTS | PIPELINE_EVENTS
 """Written at once and in order: others read these to decide what happens next."""
 
@@ -62,22 +68,18 @@ class GroupCommitEventLog(PostgresEventLogStorage):
         self._arrived.set()
 
     def flush(self) -> None:
-        """Write all queued events; on failure they stay queued and the error is raised."""
+        """Write all events queued by now; on failure they stay queued and the error is raised."""
         with self._flush_lock:
-            with self._pending_lock:
-                events, self._pending = self._pending, []
-            written = 0
-            try:
-                while written < len(events):
-                    group = events[written : written + _MAX_GROUP]
-                    rows = [self._event_to_row(e) for e in group]
-                    with super()._connect() as conn:
-                        conn.execute(SqlEventLogStorageTable.insert(), rows)
-                    written += len(group)
-            finally:
-                if written < len(events):
-                    with self._pending_lock:
-                        self._pending[:0] = events[written:]
+            left = len(self._pending)
+            while left > 0:
+                group = self._pending[: min(left, _MAX_GROUP)]
+                rows = [self._event_to_row(e) for e in group]
+                with super()._connect() as conn:
+                    conn.execute(SqlEventLogStorageTable.insert(), rows)
+                # Not before they are written: whoever finds the queue empty reads without waiting.
+                with self._pending_lock:
+                    del self._pending[: len(group)]
+                left -= len(group)
 
     def _write_groups(self) -> None:
         while True:
@@ -100,26 +102,30 @@ class GroupCommitEventLog(PostgresEventLogStorage):
 
     def dispose(self) -> None:
         """Write what is queued, then close the connections."""
-        self.flush()
-        self._engine.dispose()
-        super().dispose()
+        try:
+            self.flush()
+        finally:
+            self._engine.dispose()
+            super().dispose()
 
 
 class PooledPostgresStorage(DagsterPostgresStorage):
-    """Run, event and schedule storage that keep a few connections open instead of one per query."""
+    """Run, event and schedule storage that share a few open connections instead of opening one per query."""
 
     def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(postgres_url, should_autocreate_tables=True, inst_data=inst_data)
         self._event_log_storage = GroupCommitEventLog(postgres_url, should_autocreate_tables=True)
+        # One pool for all three: an instance disposes of its event log, and of the other two never.
+        engine = create_pg_engine(
+            postgres_url,
+            None,
+            isolation_level="AUTOCOMMIT",
+            pool_size=_KEPT_CONNECTIONS,
+            max_overflow=_MORE_CONNECTIONS,
+            pool_pre_ping=True,  # A restarted server costs one retry, not a failed run.
+        )
         for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
-            storage._engine = create_pg_engine(
-                postgres_url,
-                None,
-                isolation_level="AUTOCOMMIT",
-                pool_size=1,
-                max_overflow=9,
-                pool_pre_ping=True,  # A restarted server costs one retry, not a failed run.
-            )
+            storage._engine = engine
 
     @classmethod
     def from_config_value(

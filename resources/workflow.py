@@ -1,7 +1,8 @@
 """What a workflow run needs: one session per run that opens the store, the gateway and the execution in the run's loop."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,16 @@ import dagster as dg
 from prisma_assets.agents.contract import AgentProvider
 from prisma_assets.agents.gateway import AgentGateway
 from prisma_assets.agents.registry import AgentRegistry
-from prisma_assets.domain.errors import InputError, PrismaError
+from prisma_assets.domain.errors import InputError, PermanentError, PrismaError
+from prisma_assets.domain.workflow.execution import RESUMABLE
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.engine.call_ledger import PostgresCallLedger
 from prisma_assets.engine.opening import Opening, open_execution
 from prisma_assets.engine.run import ExecutionRun
 from prisma_assets.store.database import Database
 from prisma_assets.store.run_lock import RunLock
-from prisma_assets.store.workflow import Execution, WorkflowStore
+from prisma_assets.store.workflow import WorkflowStore
+from prisma_assets.store.workflow_record import Execution
 
 EXECUTION_TAG = "prisma/execution_id"
 
@@ -39,7 +42,9 @@ class RunSession:
         self._providers = providers
         self._run: ExecutionRun | None = None
         self._opening = asyncio.Lock()
-        self._closers: list[Callable[[], Any]] = []
+        self._held = AsyncExitStack()
+        self.lost_runs: list[str] = []
+        """Earlier runs of an execution that was left in the middle: their process has died, for its lock is free."""
 
     async def open(
         self, template: Template, run: dg.DagsterRun, config: Mapping[str, Any]
@@ -88,14 +93,13 @@ class RunSession:
 
     async def aclose(self) -> None:
         """Close what was opened, in the loop it was opened in."""
-        closers, self._closers, self._run = self._closers, [], None
-        for close in reversed(closers):
-            await close()
+        held, self._held, self._run = self._held, AsyncExitStack(), None
+        await held.aclose()  # all of it, though one part should fail
 
     def _open_store(self, run: dg.DagsterRun) -> WorkflowStore:
         _OPEN[run.run_id] = self
         database = Database(self._url)
-        self._closers.append(database.close)
+        self._held.push_async_callback(database.close)
         return WorkflowStore(database=database)
 
     async def _take_up(
@@ -103,9 +107,17 @@ class RunSession:
     ) -> None:
         lock = RunLock(self._url, execution.id)
         await lock.acquire()
-        self._closers.append(lock.release)
+        self._held.push_async_callback(lock.release)
+        # Only now does nobody else change it.
+        execution = await _known(store, execution.id)
+        if execution.status not in RESUMABLE:
+            raise PermanentError(
+                f"execution {execution.id} is {execution.status}; nothing is left to do, start a new one"
+            )
+        if execution.status == "RUNNING":
+            self.lost_runs = await store.runs(execution.id)
         gateway = AgentGateway(self._registry, self._providers, PostgresCallLedger(store.database))
-        self._closers.append(gateway.aclose)
+        self._held.push_async_callback(gateway.aclose)
         taken = ExecutionRun(template=template, execution=execution, store=store, gateway=gateway)
         await taken.load()
         await store.take_up(execution.id, run_id=run.run_id)

@@ -9,11 +9,13 @@ from prisma_assets.domain.errors import PrismaError
 from prisma_assets.engine.library import TemplateLibrary
 from prisma_assets.engine.sign_off import is_decided
 from prisma_assets.store.database import Database
-from prisma_assets.store.workflow import WaitingExecution, WorkflowStore
+from prisma_assets.store.workflow import WorkflowStore
+from prisma_assets.store.workflow_record import WaitingExecution
 from resources.workflow import EXECUTION_TAG
 
-MAX_PER_TICK = 20
-"""A tick asks for at most this many runs, so that it stays far below Dagster's limit of 300 s."""
+MAX_PER_TICK = 200
+"""A tick looks at this many executions, newest decision first. Measured: 2 ms each to look and at most half a second to
+ask for a run, so that the fullest tick stays below Dagster's limit of 300 s."""
 
 INTERVAL_SECONDS = 5
 """A person who has signed looks at the screen; Dagster's daemon looks no oftener than this."""
@@ -46,9 +48,9 @@ def approval_resume_sensor(
 
 
 def resume_request(execution: WaitingExecution) -> dg.RunRequest:
-    """The run that continues an execution; one per decision given, so that no decision is acted on twice."""
+    """The run that continues an execution; one per run and decision so far, so that nothing is acted on twice."""
     return dg.RunRequest(
-        run_key=f"resume:{execution.id}:{execution.decisions}",
+        run_key=f"resume:{execution.id}:{execution.runs}:{execution.decisions}",
         job_name=f"{execution.template_name}_job",
         tags={EXECUTION_TAG: execution.id},
     )
@@ -64,7 +66,7 @@ async def _decided(url: str, library: TemplateLibrary) -> Sequence[WaitingExecut
             if (
                 execution is not None
                 and template is not None
-                and await is_decided(store, execution, template)
+                and (waiting.status == "PENDING" or await is_decided(store, execution, template))
             ):
                 found.append(waiting)
         return found

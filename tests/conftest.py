@@ -1,7 +1,8 @@
 """Real parts for every suite: one embedded PostgreSQL per session, a fresh migrated database per test."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +15,8 @@ from prisma_assets.store.migrate import migrate
 from prisma_assets.store.server import ServerUrls, running_server
 
 _NUMBERS = count(1)
+
+NewDatabase = Callable[[str | None], AbstractContextManager[str]]
 
 
 def on_database(url: str, name: str) -> str:
@@ -45,21 +48,31 @@ def _migrated(server: ServerUrls) -> str:
     return "migrated"
 
 
+@pytest.fixture(scope="session")
+def new_database(server: ServerUrls) -> NewDatabase:
+    """Makes a database, copied from the named one or empty, and drops it when its block ends."""
+
+    @contextmanager
+    def make(template: str | None) -> Iterator[str]:
+        name = f"test_{next(_NUMBERS)}"
+        options = f"template {template}" if template else ""
+        with psycopg.connect(server.prisma, autocommit=True) as connection:
+            connection.execute(f"create database {name} {options}")
+            yield on_database(server.prisma, name)
+            connection.execute(f"drop database {name} with (force)")
+
+    return make
+
+
 @pytest.fixture
-def database_url(server: ServerUrls, _migrated: str) -> Iterator[str]:
+def database_url(new_database: NewDatabase, _migrated: str) -> Iterator[str]:
     """URL of a fresh database with every migration applied; it is dropped after the test."""
-    yield from _fresh_database(server, f"template {_migrated}")
+    with new_database(_migrated) as url:
+        yield url
 
 
 @pytest.fixture
-def empty_database_url(server: ServerUrls) -> Iterator[str]:
+def empty_database_url(new_database: NewDatabase) -> Iterator[str]:
     """URL of a fresh database with nothing in it; it is dropped after the test."""
-    yield from _fresh_database(server, "")
-
-
-def _fresh_database(server: ServerUrls, options: str) -> Iterator[str]:
-    name = f"test_{next(_NUMBERS)}"
-    with psycopg.connect(server.prisma, autocommit=True) as connection:
-        connection.execute(f"create database {name} {options}")
-        yield on_database(server.prisma, name)
-        connection.execute(f"drop database {name} with (force)")
+    with new_database(None) as url:
+        yield url

@@ -51,6 +51,8 @@ class AgentTask:
     """The execution's inputs."""
     steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Outputs of the earlier steps, by step id."""
+    item: Any = None
+    """The item a branch of a for-each works on; None outside one."""
     review_notes: tuple[str, ...] = ()
     """What reviewers asked to have changed, oldest first; empty the first time round."""
     standards: tuple[str, ...] = ()

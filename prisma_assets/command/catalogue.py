@@ -5,9 +5,7 @@ from typing import Annotated
 
 import typer
 
-from prisma_assets.command.connection import firm, library
 from prisma_assets.command.output import AsJson, answer, note, say, table
-from prisma_assets.engine.library import read_template
 from prisma_assets.settings import Settings
 
 templates = typer.Typer(help="Workflow templates.", no_args_is_help=True)
@@ -22,7 +20,12 @@ def register(app: typer.Typer) -> None:
 
 @templates.command("list")
 def list_templates(as_json: AsJson = False) -> None:
-    """List the templates, and what is wrong with those that cannot be used."""
+    """List the templates.
+
+    What is wrong with those that cannot be used follows on standard error.
+    """
+    from prisma_assets.command.connection import library
+
     found = library(Settings.from_environ())
     rows = [(t.name, t.version, len(t.steps), t.title) for t in found.templates.values()]
     if as_json:
@@ -42,6 +45,8 @@ def list_templates(as_json: AsJson = False) -> None:
 @templates.command("show")
 def show_template(name: str, as_json: AsJson = False) -> None:
     """Show a template's inputs and steps."""
+    from prisma_assets.command.connection import library
+
     template = library(Settings.from_environ()).get(name)
     if as_json:
         answer({**template.model_dump(mode="json"), "sha256": template.sha256})
@@ -72,7 +77,13 @@ def show_template(name: str, as_json: AsJson = False) -> None:
 
 @templates.command("check")
 def check_template(file: Path, as_json: AsJson = False) -> None:
-    """Check a template file; every mistake is named with line, column and the mend."""
+    """Check a template file.
+
+    Every mistake is named with line, column and the mend.
+    """
+    from prisma_assets.command.connection import firm
+    from prisma_assets.engine.library import read_template
+
     template = read_template(file, agents=firm().ids)
     found = {
         "file": str(file),
@@ -86,6 +97,42 @@ def check_template(file: Path, as_json: AsJson = False) -> None:
         say(f"{file}: template '{template.name}' with {len(template.steps)} steps is valid")
 
 
+@templates.command("graph")
+def graph_template(
+    name: Annotated[str, typer.Argument(help="Name of a template, or a template file.")],
+    svg: Annotated[
+        bool, typer.Option("--svg", help="Draw an SVG instead of Mermaid text.")
+    ] = False,
+) -> None:
+    """Print a template's steps as a picture.
+
+    Mermaid text for documents and chats, or an SVG for a browser; conditional steps are dashed.
+    """
+    from prisma_assets.command.connection import firm, library
+    from prisma_assets.domain.workflow import graph
+    from prisma_assets.engine.library import read_template
+
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        template = read_template(path, agents=firm().ids)
+    else:
+        template = library(Settings.from_environ()).get(name)
+    say((graph.svg if svg else graph.mermaid)(template).rstrip())
+
+
+@templates.command("schema")
+def template_schema() -> None:
+    """Print the JSON schema of template files.
+
+    Editors use it to complete keys and mark mistakes while you write.
+    """
+    from prisma_assets.domain.workflow.template import Template
+
+    answer(
+        {"$schema": "https://json-schema.org/draft/2020-12/schema", **Template.model_json_schema()}
+    )
+
+
 @agents.command("list")
 def list_agents(
     domain: Annotated[str | None, typer.Option(help="Only this domain.")] = None,
@@ -96,17 +143,25 @@ def list_agents(
     as_json: AsJson = False,
 ) -> None:
     """List the agents, or answer who can do something."""
+    from prisma_assets.command.connection import firm
+
     registry = firm()
     if who_can is not None:
         candidates = registry.who_can(who_can)
         if as_json:
-            answer([{"id": c.card.id, "name": c.card.name, "why": c.why} for c in candidates])
+            answer(
+                {
+                    "agents": [
+                        {"id": c.card.id, "name": c.card.name, "why": c.why} for c in candidates
+                    ]
+                }
+            )
         else:
             table(["id", "name", "why"], [(c.card.id, c.card.name, c.why) for c in candidates])
         return
     found = registry.find(domain=domain, risk=risk)
     if as_json:
-        answer([c.model_dump(mode="json") for c in found])
+        answer({"agents": [c.model_dump(mode="json") for c in found]})
     else:
         table(
             ["id", "name", "domain", "autonomy", "risk"],
@@ -117,6 +172,8 @@ def list_agents(
 @agents.command("show")
 def show_agent(agent_id: str, as_json: AsJson = False) -> None:
     """Show one agent's card."""
+    from prisma_assets.command.connection import firm
+
     card = firm().get(agent_id)
     if as_json:
         answer(card.model_dump(mode="json"))

@@ -8,12 +8,14 @@ from typing import TypeVar
 
 from prisma_assets.agents.cards import firm_cards
 from prisma_assets.agents.registry import AgentRegistry
+from prisma_assets.domain.errors import InputError
 from prisma_assets.engine.library import TemplateLibrary, product_library
 from prisma_assets.settings import Settings
 from prisma_assets.store.database import Database
 from prisma_assets.store.migrate import migrate
 from prisma_assets.store.server import ServerUrls, running_server
 from prisma_assets.store.workflow import WorkflowStore
+from prisma_assets.store.workflow_record import Execution
 
 Answer = TypeVar("Answer")
 
@@ -34,6 +36,20 @@ def ask(urls: ServerUrls, question: Callable[[WorkflowStore], Awaitable[Answer]]
             return await question(WorkflowStore(database=database))
 
     return asyncio.run(_ask())
+
+
+async def known(store: WorkflowStore, execution_id: str) -> Execution:
+    """The execution of that id.
+
+    Raises:
+        InputError: There is none.
+    """
+    execution = await store.execution(execution_id)
+    if execution is None:
+        recent = [e.id for e in await store.recent(3)]
+        hint = f"the latest are {', '.join(recent)}" if recent else "there is none yet"
+        raise InputError(f"no execution has the id {execution_id}; {hint}")
+    return execution
 
 
 @lru_cache(maxsize=1)

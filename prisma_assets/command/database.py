@@ -13,7 +13,10 @@ def register(app: typer.Typer) -> None:
 
 
 def migrate(as_json: AsJson = False) -> None:
-    """Bring the database to this version; safe to repeat and to run twice at once."""
+    """Bring the database to this version.
+
+    Safe to repeat, and to run twice at once.
+    """
     from prisma_assets.store.migrate import migrate as apply
     from prisma_assets.store.server import running_server
 
@@ -26,7 +29,10 @@ def migrate(as_json: AsJson = False) -> None:
 
 
 def verify(as_json: AsJson = False) -> int:
-    """Name every missing or altered table, column, constraint and index; exit 3 when there is one."""
+    """Name what in the database is missing or altered.
+
+    Tables, columns, constraints and indexes; exit 3 when there is any.
+    """
     from prisma_assets.store.server import running_server
     from prisma_assets.store.verify import verify as compare
 

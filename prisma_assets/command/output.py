@@ -1,8 +1,9 @@
 """How commands answer: one JSON object on standard output with `--json`, a short table or sentence without."""
 
 import json
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -11,17 +12,18 @@ AsJson = Annotated[
     bool, typer.Option("--json", help="Answer with one JSON object on standard output.")
 ]
 
+_WIDE = 200
+"""Columns of a table that goes into a file or a pipe, where nothing wraps."""
 
-def answer(value: Any) -> None:
-    """Print one JSON value."""
-    json.dump(value, sys.stdout, default=str, ensure_ascii=False)
-    sys.stdout.write("\n")
+
+def answer(value: Mapping[str, Any]) -> None:
+    """Print one JSON object."""
+    _write(json.dumps(value, default=str, ensure_ascii=False) + "\n")
 
 
 def say(*lines: str) -> None:
     """Print lines for a person."""
-    for line in lines:
-        sys.stdout.write(f"{line}\n")
+    _write("".join(f"{line}\n" for line in lines))
 
 
 def note(line: str) -> None:
@@ -39,4 +41,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         shown.add_column(column, overflow="fold")
     for row in rows:
         shown.add_row(*("" if cell is None else str(cell) for cell in row))
-    Console(markup=False).print(shown)
+    console = Console(markup=False, width=None if sys.stdout.isatty() else _WIDE)
+    with console.capture() as capture:
+        console.print(shown)
+    _write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has seen enough (`| head -1`); what the command does is done all the same.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,15 +1,17 @@
 """What `run`, `status`, `approve` and `resume` answer about an execution."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from prisma_assets.command.output import answer, say, table
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.engine.sign_off import missing_roles
-from prisma_assets.store.workflow import Execution, StepRow, WorkflowStore
+from prisma_assets.store.workflow import WorkflowStore
+from prisma_assets.store.workflow_record import Execution, StepRow
 
-EXIT_BY_STATUS = {"FAILED": 3, "CANCELLED": 3}
-"""A declined or waiting execution did what was asked of it; a failed or cancelled one did not."""
+DONE_AS_ASKED = frozenset({"COMPLETED", "WAITING_APPROVAL", "DECLINED"})
+"""A declined or waiting execution did what was asked of it; a failed, cancelled or interrupted one did not."""
 
 
 async def report(store: WorkflowStore, execution: Execution, template: Template) -> dict[str, Any]:
@@ -22,7 +24,7 @@ async def report(store: WorkflowStore, execution: Execution, template: Template)
         "status": execution.status,
         "steps": [_step(s.id, s.name, s.agent, rows.get(s.id)) for s in template.in_order()],
         "waiting_for": {step: list(roles) for step, roles in missing.items()},
-        "duration_ms": _duration(execution, rows),
+        "duration_ms": worked_ms(rows.values()),
         "cost_usd": float(execution.cost_usd) if execution.cost_usd is not None else None,
         "error": execution.error,
         "engagement_id": execution.engagement_id,
@@ -36,7 +38,7 @@ def show(found: Mapping[str, Any], *, as_json: bool) -> int:
         answer(found)
     else:
         _show_to_person(found)
-    return EXIT_BY_STATUS.get(found["status"], 0)
+    return 0 if found["status"] in DONE_AS_ASKED else 3
 
 
 def _step(step_id: str, name: str, agent: str, row: StepRow | None) -> dict[str, Any]:
@@ -59,12 +61,24 @@ def _step(step_id: str, name: str, agent: str, row: StepRow | None) -> dict[str,
     }
 
 
-def _duration(execution: Execution, rows: Mapping[str, StepRow]) -> int | None:
-    """Start to end; while it is not over, the work done so far."""
-    if execution.started_at is not None and execution.completed_at is not None:
-        return round((execution.completed_at - execution.started_at).total_seconds() * 1000)
-    done = [r.duration_ms for r in rows.values() if r.duration_ms is not None]
-    return sum(done) if done else None
+def worked_ms(rows: Iterable[StepRow]) -> int | None:
+    """Time in which at least one of the steps was being worked on, in milliseconds; None before the first result.
+
+    Start to end would grow with every day a sign-off waits; a sum over steps would count what ran side by side twice.
+    """
+    spans = sorted(
+        (r.started_at, r.started_at + timedelta(milliseconds=r.duration_ms))
+        for r in rows
+        if r.started_at is not None and r.duration_ms is not None
+    )
+    if not spans:
+        return None
+    worked = timedelta()
+    until = spans[0][0]
+    for start, end in spans:
+        worked += max(end - max(start, until), timedelta())
+        until = max(until, end)
+    return round(worked.total_seconds() * 1000)
 
 
 def _show_to_person(found: Mapping[str, Any]) -> None:
@@ -81,7 +95,7 @@ def _show_to_person(found: Mapping[str, Any]) -> None:
             )
         say(f"  prisma-assets resume {found['execution_id']}")
     if found["error"]:
-        say("", f"{found['error'].get('step_id', '')}: {found['error'].get('message', '')}")
+        say("", f"{found['error']['step_id']}: {found['error']['message']}")
 
 
 def _row(step: Mapping[str, Any]) -> Sequence[Any]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from prisma_assets.settings import Settings
+from prisma_assets.settings import MAX_PORT, Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -14,12 +14,17 @@ def register(app: typer.Typer) -> None:
 
 
 def up(
-    port: Annotated[int | None, typer.Option(help="Port of the web address.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port of the web address.", min=1, max=MAX_PORT)
+    ] = None,
     sample: Annotated[
         bool, typer.Option(help="Audit the sample engagement when there is no execution yet.")
     ] = True,
 ) -> int:
-    """Start everything and stay until Ctrl-C; `/healthz` answers when it is ready."""
+    """Start everything and stay until Ctrl-C.
+
+    `/healthz` on the printed address answers once it is ready.
+    """
     from prisma_assets.supervisor.up import up as start
 
     return start(Settings.from_environ(), port=port, sample=sample)

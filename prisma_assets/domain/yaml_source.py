@@ -3,7 +3,7 @@
 Reading files does not belong here; callers hand in the text.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from io import StringIO
 from typing import Any, TypeVar
@@ -62,7 +62,8 @@ def validate(data: Any, model: type[Model], *, file: str) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        lines = [_describe(e, data, model, file) for e in error.errors(include_url=False)]
+        found = error.errors(include_url=False)
+        lines = [_describe(e, data, model, file) for e in found if not _follows(e, found, model)]
         raise InputError("\n".join(dict.fromkeys(lines))) from error
 
 
@@ -93,6 +94,24 @@ def _child_position(node: Any, part: str | int) -> tuple[int, int] | None:
     return line + 1, column + 1
 
 
+def _follows(error: ErrorDetails, found: Sequence[ErrorDetails], model: type[BaseModel]) -> bool:
+    """Whether a mistake is only what another one makes: a key missing because it is misspelled, a list empty of bad items."""
+    path = error["loc"]
+    if error["type"] == "missing":
+        misspelled = [
+            e["loc"][-1]
+            for e in found
+            if e["type"] == "extra_forbidden" and e["loc"][:-1] == path[:-1]
+        ]
+        return any(path[-1] == _closest(str(m), _fields_at(model, path[:-1])) for m in misspelled)
+    deeper = (e["loc"] for e in found if len(e["loc"]) > len(path))
+    return error["type"] == "too_short" and any(d[: len(path)] == path for d in deeper)
+
+
+def _closest(word: str, known: Sequence[str]) -> str | None:
+    return next(iter(get_close_matches(word, known, n=1)), None)
+
+
 def _describe(error: ErrorDetails, data: Any, model: type[BaseModel], file: str) -> str:
     path = [
         p
@@ -107,16 +126,18 @@ def _sentence(error: ErrorDetails, name: str, path: list[str | int], model: type
     kind = error["type"]
     if kind == "extra_forbidden":
         known = _fields_at(model, path[:-1])
-        close = get_close_matches(str(path[-1]), known, n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"known keys: {', '.join(sorted(known))}"
+        close = _closest(str(path[-1]), known)
+        hint = f"did you mean '{close}'?" if close else f"known keys: {', '.join(sorted(known))}"
         return f"unknown key '{name}'; {hint}"
     if kind == "missing":
         return f"'{name}' is missing; add it"
+    if kind == "literal_error":
+        return f"{name}: '{error['input']}' is none of {_one_line(error['ctx']['expected'])}"
     message = _one_line(error["msg"]).removeprefix("Value error, ")
     return f"{name}: {message}" if name else message
 
 
-def _fields_at(model: type[BaseModel], path: list[str | int]) -> list[str]:
+def _fields_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     """Field names of the model that stands at the end of `path`."""
     current = model
     for part in path:
@@ -140,4 +161,6 @@ def _one_line(message: object) -> str:
 
 
 def _kind(data: object) -> str:
-    return "nothing" if data is None else f"a {type(data).__name__}"
+    if data is None:
+        return "nothing"
+    return "a list" if isinstance(data, list) else "a single value"

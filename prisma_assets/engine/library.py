@@ -8,6 +8,7 @@ from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.workflow.source import parse_template
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.domain.workflow.validation import did_you_mean
+from prisma_assets.engine.text_file import read_text
 from prisma_assets.settings import Settings
 
 SHIPPED = Path(__file__).parents[2] / "jobs" / "templates"
@@ -32,8 +33,11 @@ class TemplateLibrary:
         if broken:
             raise InputError(broken[0])
         raise InputError(
-            f"no template is called '{name}'{did_you_mean(name, set(self.templates))}; "
-            "`prisma-assets templates list` names them all"
+            f"no template is called '{name}'"
+            + (
+                did_you_mean(name, set(self.templates))
+                or "; `prisma-assets templates list` names them all"
+            )
         )
 
 
@@ -43,13 +47,7 @@ def read_template(path: Path, *, agents: frozenset[str]) -> Template:
     Raises:
         InputError: It cannot be read or is wrong; one line per mistake.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as UTF-8 text ({error})") from error
-    return parse_template(text, file=str(path), agents=agents)
+    return parse_template(read_text(path), file=str(path), agents=agents)
 
 
 def read_library(folders: Iterable[Path], *, agents: frozenset[str]) -> TemplateLibrary:

@@ -14,7 +14,9 @@ from prisma_assets.domain.workflow.template import Input, Template
 from prisma_assets.domain.workflow.validation import did_you_mean
 from prisma_assets.domain.yaml_source import parse_model
 from prisma_assets.engine.sign_off import check_advance
-from prisma_assets.store.workflow import Execution, NewExecution, NewSignOff, WorkflowStore
+from prisma_assets.engine.text_file import read_text
+from prisma_assets.store.workflow import WorkflowStore
+from prisma_assets.store.workflow_record import Execution, NewExecution, NewSignOff
 
 
 class AdvanceSignOff(Frozen):
@@ -45,6 +47,15 @@ class Opening:
     """The same key starts one execution, however often it is asked for."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class CheckedOpening:
+    """An opening in which nothing is wrong."""
+
+    execution: NewExecution
+    advance: Sequence[NewSignOff]
+    """Sign-offs given in advance."""
+
+
 async def open_execution(store: WorkflowStore, opening: Opening) -> tuple[Execution, bool]:
     """Check everything, then store the execution with its advance sign-offs in one transaction.
 
@@ -53,6 +64,24 @@ async def open_execution(store: WorkflowStore, opening: Opening) -> tuple[Execut
 
     Raises:
         InputError: An input, the engagement folder or the sign-offs file is wrong; nothing was stored.
+    """
+    return await store_opening(store, checked(opening))
+
+
+async def store_opening(store: WorkflowStore, opening: CheckedOpening) -> tuple[Execution, bool]:
+    """Store the execution with its advance sign-offs in one transaction; returns as `open_execution`."""
+    execution_id, created = await store.create(opening.execution, opening.advance)
+    execution = await store.execution(execution_id)
+    if execution is None:
+        raise InputError(f"execution {execution_id} vanished while it was opened; start it again")
+    return execution, created
+
+
+def checked(opening: Opening) -> CheckedOpening:
+    """Check everything that can be checked without a database.
+
+    Raises:
+        InputError: An input, the engagement folder or the sign-offs file is wrong.
     """
     template = opening.template
     inputs = checked_inputs(template, opening.inputs)
@@ -78,11 +107,7 @@ async def open_execution(store: WorkflowStore, opening: Opening) -> tuple[Execut
         period=f"{facts.period.start}/{facts.period.end}" if facts else None,
         idempotency_key=opening.idempotency_key,
     )
-    execution_id, created = await store.create(new, advance)
-    execution = await store.execution(execution_id)
-    if execution is None:
-        raise InputError(f"execution {execution_id} vanished while it was opened; start it again")
-    return execution, created
+    return CheckedOpening(execution=new, advance=advance)
 
 
 def checked_inputs(template: Template, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,8 +120,8 @@ def checked_inputs(template: Template, given: Mapping[str, Any]) -> dict[str, An
         if name not in template.inputs:
             known = set(template.inputs)
             raise InputError(
-                f"template '{template.name}' has no input '{name}'{did_you_mean(name, known)}; "
-                f"inputs: {', '.join(sorted(known)) or 'none'}"
+                f"template '{template.name}' has no input '{name}'"
+                + (did_you_mean(name, known) or f"; it has: {', '.join(sorted(known)) or 'none'}")
             )
     checked: dict[str, Any] = {}
     for name, declared in template.inputs.items():
@@ -153,14 +178,7 @@ def _read(folder: Path) -> tuple[Engagement, str]:
 
 
 def _advance(path: Path, template: Template, team: Mapping[str, Sequence[str]]) -> list[NewSignOff]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(
-            f"{path}: no such file; name the sign-offs file with --sign-offs"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as UTF-8 text ({error})") from error
+    text = read_text(path, missing="name the sign-offs file, or leave it out")
     entries = parse_model(text, AdvanceSignOffs, file=str(path)).sign_offs
     given = []
     for number, entry in enumerate(entries, start=1):

@@ -5,14 +5,10 @@ again: another run of the same execution, in which finished steps answer from th
 """
 
 import asyncio
-import hashlib
-import json
-import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from prisma_assets.agents.contract import AgentResult, AgentTask
 from prisma_assets.agents.gateway import AgentGateway
@@ -24,41 +20,32 @@ from prisma_assets.domain.workflow.execution import (
     ENDED,
     ExecutionStatus,
     StepRecord,
+    StepStatus,
     condition_context,
     execution_status,
     required_roles,
 )
 from prisma_assets.domain.workflow.sign_off import Approved, ChangesRequested, Rejected, Waiting
-from prisma_assets.domain.workflow.template import Step, Template
+from prisma_assets.domain.workflow.template import Ending, Step, Template
+from prisma_assets.engine.branches import Branch, add_up, failure, plan, run_all
+from prisma_assets.engine.record import (
+    StepOutcome,
+    finish_of,
+    input_sha256,
+    iteration_of,
+    outcome_of,
+    row_of,
+    start_of,
+    task_for,
+)
+from prisma_assets.engine.shield import to_the_end
 from prisma_assets.engine.sign_off import decided
-from prisma_assets.store.workflow import Execution, StepFinish, StepRow, StepStart, WorkflowStore
-
-logger = logging.getLogger(__name__)
+from prisma_assets.store.workflow import WorkflowStore
+from prisma_assets.store.workflow_record import Execution, StepRow, StepStart
 
 
 class TemplateChangedError(PermanentError):
     """The template is not the one this execution started with; start a new execution."""
-
-
-class StepEndedError(PermanentError):
-    """A step ended without a result; its record says why."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepOutcome:
-    """What became of a step in this run."""
-
-    state: Literal["done", "waiting", "ended"]
-    """done: what follows may run. waiting: a sign-off is missing. ended: the execution is over."""
-    record: StepRecord
-    reused: bool = False
-    """True when the result was there already and nothing was done."""
-    waiting_for: tuple[str, ...] = ()
-    """Roles whose signature is missing."""
-    workpaper: Mapping[str, Any] | None = None
-    agent_version: str | None = None
-    duration_ms: int | None = None
-    cost_usd: Any = None
 
 
 @dataclass(kw_only=True)
@@ -74,6 +61,7 @@ class ExecutionRun:
     _active: int = 0
     _ended: ExecutionStatus | None = None
     _failure: Mapping[str, Any] | None = None
+    _is_reworked: bool = False
 
     async def load(self) -> None:
         """Read what earlier runs have done.
@@ -81,11 +69,7 @@ class ExecutionRun:
         Raises:
             TemplateChangedError: The template's content is not what the execution started with.
         """
-        if self.execution.template_sha256 != self.template.sha256:
-            raise TemplateChangedError(
-                f"template '{self.template.name}' has changed since execution {self.execution.id} started "
-                f"(version {self.execution.template_version} then, {self.template.version} now); start a new execution"
-            )
+        check_template(self.template, self.execution)
         for step_id, record in (await self.store.steps(self.execution.id)).items():
             # What an earlier run did not finish is done again by this one, in the same iteration.
             is_kept = record.status in DONE or record.status == "WAITING_APPROVAL"
@@ -105,8 +89,11 @@ class ExecutionRun:
         async with self._working():
             if self._holds(step, step.when):
                 return True
-            await self.store.skip_step(self._start(step, 1, ""), str(step.when))
-            self.records[step.id] = StepRecord(step_id=step.id, status="SKIPPED")
+            iteration = iteration_of(self.records, step)
+            await self.store.skip_step(start_of(self.execution, step, iteration), str(step.when))
+            self.records[step.id] = StepRecord(
+                step_id=step.id, iteration=iteration, status="SKIPPED"
+            )
             return False
 
     def _holds(self, step: Step, condition: Condition) -> bool:
@@ -129,76 +116,100 @@ class ExecutionRun:
             asyncio.CancelledError: The run was cancelled; likewise recorded.
         """
         async with self._working():
-            if self._ended is not None:
-                return StepOutcome(state="ended", record=self._record(step))
+            if self._ended is not None or self._is_reworked:
+                return outcome_of("ended", self._record(step))
             record = self.records.get(step.id)
             if record is not None and record.status in DONE:
-                return self._outcome("done", record, reused=True)
+                return await self._reuse(step, record)
             if record is not None and record.status == "WAITING_APPROVAL":
                 return await self._sign(step, record)
-            return await self._do(step, record)
+            return await self._do(step)
 
-    async def _do(self, step: Step, before: StepRecord | None) -> StepOutcome:
-        iteration = before.iteration if before is not None else 1
-        task = self._task(step, iteration, await self._review_notes(step, iteration))
-        start = self._start(step, iteration, _sha256({"inputs": task.inputs, "steps": task.steps}))
-        step_execution_id = await self.store.start_step(start)
-        if step_execution_id is None:
-            raise PermanentError(
-                f"step '{step.id}' of execution {self.execution.id} was finished by another run; resume the execution"
-            )
+    async def _do(self, step: Step) -> StepOutcome:
+        iteration = iteration_of(self.records, step)
+        notes = await self._review_notes(step, iteration)
+        task = task_for(self.template, self.execution, step, self.records, notes)
+        start = start_of(self.execution, step, iteration, input_sha256=input_sha256(task))
+        started = await self._begin(start)
         self.records[step.id] = StepRecord(step_id=step.id, iteration=iteration, status="RUNNING")
         try:
-            result = await self.gateway.call(task)
+            result = await self._result(step, task, iteration)
+            record = await self._finish(step, started, result)
         except (Exception, asyncio.CancelledError) as error:
-            await asyncio.shield(self._end(step, step_execution_id, iteration, error))
+            self.records[step.id] = await to_the_end(self._end(step, started, error))
             raise
-        return await self._finish(step, step_execution_id, iteration, result)
+        self.records[step.id] = record
+        if record.status == "WAITING_APPROVAL":
+            return await self._sign(step, record)
+        return await self._end_by(step, record) or outcome_of("done", record)
 
-    async def _finish(
-        self, step: Step, step_execution_id: str, iteration: int, result: AgentResult
-    ) -> StepOutcome:
-        context = condition_context(self.execution.inputs, self.records, result.outputs)
-        ending = next((e for e in step.ends if e.when.holds(context)), None)
-        roles = () if ending is not None else required_roles(step, context)
-        workpaper = (
-            result.workpaper.model_dump(mode="json") if result.workpaper is not None else None
+    async def _reuse(self, step: Step, record: StepRecord) -> StepOutcome:
+        """A result that ended the execution ends it again: nothing behind it is ever done."""
+        ended = await self._end_by(step, record) if record.status == "COMPLETED" else None
+        return ended or outcome_of("done", record, reused=True)
+
+    async def _end_by(self, step: Step, record: StepRecord) -> StepOutcome | None:
+        ending = _ending(
+            step, condition_context(self.execution.inputs, self.records, record.outputs)
         )
-        record = StepRow(
-            step_execution_id=step_execution_id,
-            step_id=step.id,
-            step_name=step.name,
-            iteration=iteration,
-            status="WAITING_APPROVAL" if roles else "COMPLETED",
-            outputs=result.outputs,
-            output_sha256=_sha256({"outputs": result.outputs, "workpaper": workpaper}),
-            workpaper=workpaper,
-            agent_version=result.agent_version,
-            duration_ms=result.duration_ms,
-            cost_usd=result.usage.cost_usd,
-        )
-        await self.store.finish_step(
-            StepFinish(
-                step_execution_id=step_execution_id,
-                status=record.status,
-                output=record.outputs,
-                output_sha256=record.output_sha256 or "",
-                workpaper=workpaper,
-                agent_version=result.agent_version,
-                attempts=result.attempts,
-                duration_ms=result.duration_ms,
-                tokens_in=result.usage.tokens_in,
-                tokens_out=result.usage.tokens_out,
-                cost_usd=result.usage.cost_usd,
-                approval_kind=step.sign_off.kind if step.sign_off and roles else None,
-                required_roles=roles,
+        if ending is None:
+            return None
+        await self._end_execution(ending.status, {"step_id": step.id, "message": ending.reason})
+        return outcome_of("ended", record)
+
+    async def _begin(self, start: StepStart) -> str:
+        started = await self.store.start_step(start)
+        if started is None:
+            raise PermanentError(
+                f"step '{start.step_id}' of execution {start.execution_id} was finished by another run; "
+                "resume the execution"
+            )
+        return started
+
+    async def _result(self, step: Step, task: AgentTask, iteration: int) -> AgentResult:
+        if step.for_each is None:
+            return await self.gateway.call(task)
+        branches = plan(step, task, condition_context(self.execution.inputs, self.records))
+        earlier = await self.store.branches(self.execution.id, step.id, iteration)
+        done = {key for key, row in earlier.items() if row.status == "COMPLETED"}
+
+        async def do(branch: Branch) -> AgentResult:
+            # The ledger answers for what is done: a resumed for-each pays for its missing branches only.
+            if branch.key in done:
+                return await self.gateway.call(branch.task)
+            return await self._do_branch(step, branch, iteration)
+
+        results, errors = await run_all(branches, do, max_concurrent=step.for_each.max_concurrent)
+        if errors:
+            raise failure(step, branches, errors)
+        return add_up(step, results)
+
+    async def _do_branch(self, step: Step, branch: Branch, iteration: int) -> AgentResult:
+        started = await self._begin(
+            start_of(
+                self.execution,
+                step,
+                iteration,
+                branch=branch,
+                input_sha256=input_sha256(branch.task),
             )
         )
-        self.records[step.id] = record
-        if ending is not None:
-            await self._end_execution(ending.status, {"step_id": step.id, "message": ending.reason})
-            return self._outcome("ended", record)
-        return await self._sign(step, record) if roles else self._outcome("done", record)
+        try:
+            result = await self.gateway.call(branch.task)
+            await self.store.finish_step(finish_of(started, result, status="COMPLETED"))
+        except (Exception, asyncio.CancelledError) as error:
+            await to_the_end(self._end(step, started, error))
+            raise
+        return result
+
+    async def _finish(self, step: Step, started: str, result: AgentResult) -> StepRow:
+        context = condition_context(self.execution.inputs, self.records, result.outputs)
+        # A result that ends the execution is signed by nobody.
+        roles = () if _ending(step, context) is not None else required_roles(step, context)
+        status: StepStatus = "WAITING_APPROVAL" if roles else "COMPLETED"
+        finish = finish_of(started, result, status=status, sign_off=step.sign_off, roles=roles)
+        await self.store.finish_step(finish)
+        return row_of(step, iteration_of(self.records, step), finish)
 
     async def _sign(self, step: Step, record: StepRecord) -> StepOutcome:
         roles = required_roles(
@@ -206,14 +217,11 @@ class ExecutionRun:
         )
         state = await decided(self.store, self.execution, step, record, roles)
         if isinstance(state, Waiting):
-            return self._outcome("waiting", record, waiting_for=state.roles)
+            return outcome_of("waiting", record, waiting_for=state.roles)
         if isinstance(state, Rejected):
             return await self._reject(step, record, state)
         if isinstance(state, ChangesRequested):
-            await self.store.reopen_step(self.execution.id, step.id)
-            again = StepRecord(step_id=step.id, iteration=record.iteration + 1, status="PENDING")
-            self.records[step.id] = again
-            return await self._do(step, again)
+            return await self._rework(step, record, state)
         return await self._approve(record, state)
 
     async def _approve(self, record: StepRecord, _state: Approved) -> StepOutcome:
@@ -222,7 +230,7 @@ class ExecutionRun:
         await self.store.sign_step(record.step_execution_id)
         signed = StepRow(**{**record.__dict__, "status": "COMPLETED"})
         self.records[record.step_id] = signed
-        return self._outcome("done", signed)
+        return outcome_of("done", signed)
 
     async def _reject(self, step: Step, record: StepRecord, state: Rejected) -> StepOutcome:
         status = step.sign_off.on_reject if step.sign_off is not None else "FAILED"
@@ -230,26 +238,44 @@ class ExecutionRun:
             f": {state.comment}" if state.comment else ""
         )
         await self._end_execution(status, {"step_id": step.id, "message": reason})
-        return self._outcome("ended", record)
+        return outcome_of("ended", record)
 
-    async def _end(
-        self, step: Step, step_execution_id: str, iteration: int, error: BaseException
-    ) -> None:
-        status: Literal["CANCELLED", "TIMED_OUT", "FAILED"] = (
-            "CANCELLED"
-            if isinstance(error, asyncio.CancelledError)
-            else "TIMED_OUT"
-            if isinstance(error, CallTimeoutError)
-            else "FAILED"
-        )
-        message = str(error) or (
-            "the run was cancelled" if status == "CANCELLED" else type(error).__name__
-        )
+    async def _rework(self, step: Step, record: StepRecord, state: ChangesRequested) -> StepOutcome:
+        gate = step.sign_off
+        if gate is not None and record.iteration > gate.rework_limit:
+            reason = (
+                f"{step.title}: changes were requested more than {gate.rework_limit} times, "
+                f"last by {state.user}: {state.comment}"
+            )
+            await self._end_execution("FAILED", {"step_id": step.id, "message": reason})
+            return outcome_of("ended", record)
+        targets = gate.rework if gate is not None and gate.rework else (step.id,)
+        again = [i for i in self.template.downstream(targets) if i in self.records]
+        await self.store.reopen_steps(self.execution.id, again)
+        for step_id in again:
+            iteration = self.records[step_id].iteration + 1
+            self.records[step_id] = StepRecord(
+                step_id=step_id, iteration=iteration, status="PENDING"
+            )
+        if set(again) == {step.id}:
+            return await self._do(step)
+        # Earlier ops of this run have passed; the next run begins at the first step that is open again.
+        self._is_reworked = True
+        return outcome_of("ended", self.records[step.id])
+
+    async def _end(self, step: Step, started: str, error: BaseException) -> StepRecord:
+        status: StepStatus = "FAILED"
+        if isinstance(error, asyncio.CancelledError):
+            status = "CANCELLED"
+        elif isinstance(error, CallTimeoutError):
+            status = "TIMED_OUT"
+        message = str(error) or type(error).__name__
+        if status == "CANCELLED":
+            message = "the run was cancelled"
         details = {"step_id": step.id, "class": type(error).__name__, "message": message}
-        await self.store.end_step(step_execution_id, status, details)
-        self.records[step.id] = StepRecord(
-            step_id=step.id, iteration=iteration, status=status, error=details
-        )
+        await self.store.end_step(started, status, details)
+        iteration = iteration_of(self.records, step)
+        return StepRecord(step_id=step.id, iteration=iteration, status=status, error=details)
 
     async def _end_execution(self, status: ExecutionStatus, error: Mapping[str, Any]) -> None:
         self._ended = status
@@ -266,10 +292,12 @@ class ExecutionRun:
         finally:
             self._active -= 1
             if self._active == 0:
-                await asyncio.shield(self._settle())
+                await to_the_end(self._settle())
 
     async def _settle(self) -> None:
         status = execution_status(self.template, self.records)
+        if self._is_reworked:
+            status = "PENDING"
         if self._failure is not None:
             status = "FAILED"
         if status == "RUNNING" or self._ended is not None:
@@ -294,65 +322,19 @@ class ExecutionRun:
             d.comment for d in decisions if d.step_id == step.id and d.decision == "changes"
         )
 
-    def _task(self, step: Step, iteration: int, review_notes: tuple[str, ...]) -> AgentTask:
-        context = self.execution.context
-        upstream = self.template.upstream(step.id)
-        return AgentTask(
-            call_id=f"{self.execution.id}:{step.id}:{iteration}",
-            agent_id=step.agent,
-            task=step.procedure,
-            step_id=step.id,
-            execution_id=self.execution.id,
-            engagement_folder=context.get("engagement_folder"),
-            books_sha256=context.get("books_sha256"),
-            inputs=self.execution.inputs,
-            steps={
-                i: dict(r.outputs)
-                for i, r in sorted(self.records.items())
-                if i in upstream and r.status in DONE
-            },
-            review_notes=review_notes,
-            standards=step.standards,
-            title=step.title,
-            objective=step.objective,
-            as_of=datetime.now(UTC),
-            client_id=self.execution.client_id,
-            engagement_id=self.execution.engagement_id,
-            timeout_seconds=step.timeout,
-            max_retries=step.retries,
-        )
 
-    def _start(self, step: Step, iteration: int, input_sha256: str) -> StepStart:
-        return StepStart(
-            execution_id=self.execution.id,
-            step_id=step.id,
-            step_name=step.name,
-            iteration=iteration,
-            agent_id=step.agent,
-            input_sha256=input_sha256,
-        )
+def check_template(template: Template, execution: Execution) -> None:
+    """Refuse to continue an execution under another template than it started with.
 
-    def _outcome(
-        self,
-        state: Literal["done", "waiting", "ended"],
-        record: StepRecord,
-        *,
-        reused: bool = False,
-        waiting_for: tuple[str, ...] = (),
-    ) -> StepOutcome:
-        row = record if isinstance(record, StepRow) else None
-        return StepOutcome(
-            state=state,
-            record=record,
-            reused=reused,
-            waiting_for=waiting_for,
-            workpaper=row.workpaper if row else None,
-            agent_version=row.agent_version if row else None,
-            duration_ms=row.duration_ms if row else None,
-            cost_usd=row.cost_usd if row else None,
+    Raises:
+        TemplateChangedError: The content differs.
+    """
+    if execution.template_sha256 != template.sha256:
+        raise TemplateChangedError(
+            f"template '{template.name}' has changed since execution {execution.id} started "
+            f"(version {execution.template_version} then, {template.version} now); start a new execution"
         )
 
 
-def _sha256(value: Any) -> str:
-    content = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(content.encode()).hexdigest()
+def _ending(step: Step, context: Mapping[str, Any]) -> Ending | None:
+    return next((e for e in step.ends if e.when.holds(context)), None)

@@ -5,15 +5,19 @@ from typing import Any, get_args
 
 from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.workflow.execution import (
+    RESUMABLE,
     StepRecord,
     condition_context,
     required_roles,
     waiting_for,
 )
 from prisma_assets.domain.workflow.sign_off import (
+    Approved,
+    ChangesRequested,
     Decision,
     GivenDecision,
     Refused,
+    Rejected,
     SignOffState,
     Waiting,
     add_up,
@@ -21,7 +25,8 @@ from prisma_assets.domain.workflow.sign_off import (
 )
 from prisma_assets.domain.workflow.template import Step, Template
 from prisma_assets.domain.workflow.validation import did_you_mean
-from prisma_assets.store.workflow import Execution, NewSignOff, SignOffRow, WorkflowStore
+from prisma_assets.store.workflow import WorkflowStore
+from prisma_assets.store.workflow_record import Execution, NewSignOff, SignOffRow
 
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
 
@@ -53,7 +58,9 @@ async def is_decided(store: WorkflowStore, execution: Execution, template: Templ
 async def missing_roles(
     store: WorkflowStore, execution: Execution, template: Template
 ) -> dict[str, tuple[str, ...]]:
-    """Roles that may sign now, by the id of each step that waits."""
+    """Roles that may sign now, by the id of each step that waits; none in an execution that is over."""
+    if execution.status not in RESUMABLE:
+        return {}
     records = await store.steps(execution.id)
     missing: dict[str, tuple[str, ...]] = {}
     for step in waiting_for(template, records):
@@ -76,6 +83,10 @@ async def give(
         InputError: The step does not wait, the person may not sign, or a needed comment is missing.
     """
     step = known_step(template, new.step_id)
+    if execution.status not in RESUMABLE:
+        raise InputError(
+            f"execution {execution.id} is {execution.status}; nothing in it waits for a sign-off any more"
+        )
     records = await store.steps(execution.id)
     record = records.get(step.id)
     if step.sign_off is None or record is None or record.status != "WAITING_APPROVAL":
@@ -85,6 +96,7 @@ async def give(
         )
     roles = required_roles(step, condition_context(execution.inputs, records, record.outputs))
     rows = await store.sign_offs(execution.id, record)
+    _check_open(execution, step, _state(execution, step, roles, rows))
     role = _role_for(execution, step, roles, rows, new)
     _check_comment(step, new)
     await store.add_sign_off(
@@ -113,7 +125,11 @@ def check_advance(template: Template, team: Mapping[str, Sequence[str]], given: 
         raise InputError(f"step '{step.id}' ({step.title}) asks for no sign-off; remove the entry")
     if given.user not in team:
         raise InputError(
-            f"user '{given.user}' is not on the engagement's team{did_you_mean(given.user, set(team))}"
+            f"user '{given.user}' is not on the engagement's team"
+            + (
+                did_you_mean(given.user, set(team))
+                or f"; on it: {', '.join(sorted(team)) or 'nobody'}"
+            )
         )
     asked = {r.role for r in step.sign_off.roles}
     held = set(team[given.user])
@@ -141,6 +157,20 @@ def known_step(template: Template, name: str) -> Step:
             f"template '{template.name}' has no step '{name}'{did_you_mean(name, known)}"
         )
     return step
+
+
+def _check_open(execution: Execution, step: Step, state: SignOffState) -> None:
+    """Refuse a decision on a step whose sign-off the decisions before it have settled."""
+    if isinstance(state, Waiting):
+        return
+    settled = {
+        Approved: "is signed by everybody it needs",
+        Rejected: "has been rejected",
+        ChangesRequested: "has been sent back for changes",
+    }[type(state)]
+    raise InputError(
+        f"step '{step.id}' {settled}; `prisma-assets resume {execution.id}` continues the execution"
+    )
 
 
 def _check_comment(step: Step, given: NewSignOff) -> None:

@@ -46,13 +46,23 @@ def address(url: str) -> str:
     try:
         parts = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
+        parts = None
+    if parts is None or _is_misread(parts):
         # The driver's own text may repeat the URL, and with it the password.
         raise InputError(
             "DATABASE_URL cannot be read as a PostgreSQL address; write it as "
             "postgresql://user:password@host:5432/database, with %40 for an @ in the password."
-        ) from None
+        )
     database = parts.get("dbname") or parts.get("user") or ""
     return f"{parts.get('host') or 'localhost'}:{parts.get('port') or 5432}/{database}"
+
+
+def _is_misread(parts: Mapping[str, Any]) -> bool:
+    """Whether half a password stands where the host belongs, or the port is none."""
+    ports = str(parts.get("port") or 5432).split(",")
+    return "@" in str(parts.get("host") or "") or not all(
+        p.isdigit() and 0 < int(p) < 2**16 for p in ports
+    )
 
 
 @contextmanager

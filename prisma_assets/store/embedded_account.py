@@ -57,9 +57,13 @@ class Account:
         Raises:
             EmbeddedServerError: it cannot be started or takes longer than `seconds`.
         """
+        command = programs() / program
+        self.let_pass(
+            command
+        )  # An environment below /root or a private temporary folder is closed to the account.
         try:
             return subprocess.run(  # noqa: S603  # our own programs, no shell
-                [str(programs() / program), *args],
+                [str(command), *args],
                 check=False,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

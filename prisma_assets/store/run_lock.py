@@ -5,7 +5,8 @@ import hashlib
 import psycopg
 
 from prisma_assets.domain.errors import PermanentError
-from prisma_assets.store.database import plain_errors
+from prisma_assets.store.database import CONNECT_SECONDS, Database, plain_errors
+from prisma_assets.store.named_query import named_query
 
 
 class AlreadyRunningError(PermanentError):
@@ -26,11 +27,13 @@ class RunLock:
         Raises:
             AlreadyRunningError: Another process holds it.
         """
-        digest = hashlib.sha256(f"prisma-assets execution {self._execution_id}".encode()).digest()
-        key = int.from_bytes(digest[:8], "big", signed=True)
         with plain_errors(self._url):
-            connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
-            cursor = await connection.execute("select pg_try_advisory_lock(%s)", (key,))
+            connection = await psycopg.AsyncConnection.connect(
+                self._url, autocommit=True, connect_timeout=CONNECT_SECONDS
+            )
+            cursor = await connection.execute(
+                named_query("try_run_lock"), {"key": _key(self._execution_id)}
+            )
             row = await cursor.fetchone()
         if row is None or not row[0]:
             await connection.close()
@@ -44,3 +47,14 @@ class RunLock:
         if self._connection is not None:
             await self._connection.close()
             self._connection = None
+
+
+async def is_worked_on(database: Database, execution_id: str) -> bool:
+    """Whether a living process holds the lock of the execution."""
+    [row] = await database.fetch("run_lock_is_held", {"key": _key(execution_id)})
+    return bool(row["is_held"])
+
+
+def _key(execution_id: str) -> int:
+    digest = hashlib.sha256(f"prisma-assets execution {execution_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

@@ -2,159 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
 from prisma_assets.domain.workflow.execution import ENDED, ExecutionStatus, StepRecord, StepStatus
-from prisma_assets.domain.workflow.sign_off import Decision
 from prisma_assets.store.database import Database, Transaction
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewExecution:
-    """What is known when somebody starts a workflow."""
-
-    template_name: str
-    template_version: str
-    template_sha256: str
-    dagster_job: str
-    context: Mapping[str, Any]
-    """JSON: `inputs`, and for an engagement `engagement_folder`, `books_sha256`, `team`, `preparer`."""
-    created_by: str
-    client_id: str | None = None
-    engagement_id: str | None = None
-    period: str | None = None
-    idempotency_key: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Execution:
-    """One workflow execution as stored."""
-
-    id: str
-    template_name: str
-    template_version: str
-    template_sha256: str
-    status: ExecutionStatus
-    context: Mapping[str, Any]
-    created_by: str
-    created_at: datetime
-    client_id: str | None = None
-    engagement_id: str | None = None
-    period: str | None = None
-    dagster_job: str = ""
-    dagster_run_id: str | None = None
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
-    error: Mapping[str, Any] | None = None
-    cost_usd: Decimal | None = None
-
-    @property
-    def inputs(self) -> Mapping[str, Any]:
-        """What the person who started it gave."""
-        inputs: Mapping[str, Any] = self.context.get("inputs", {})
-        return inputs
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepRow(StepRecord):
-    """Latest iteration of a step, with what a page or the command line shows."""
-
-    step_execution_id: str
-    step_name: str
-    attempt: int = 1
-    agent_id: str | None = None
-    agent_version: str | None = None
-    workpaper: Mapping[str, Any] | None = None
-    duration_ms: int | None = None
-    cost_usd: Decimal | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepStart:
-    """A step about to be worked on."""
-
-    execution_id: str
-    step_id: str
-    step_name: str
-    iteration: int
-    agent_id: str
-    input_sha256: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepFinish:
-    """What a step produced."""
-
-    step_execution_id: str
-    status: StepStatus
-    output: Mapping[str, Any]
-    output_sha256: str
-    workpaper: Mapping[str, Any] | None
-    agent_version: str
-    attempts: int
-    duration_ms: int
-    tokens_in: int
-    tokens_out: int
-    cost_usd: Decimal | None
-    approval_kind: str | None = None
-    required_roles: Sequence[str] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class SignOffRow:
-    """One decision as stored."""
-
-    step_id: str
-    user: str
-    role: str | None
-    decision: Decision
-    comment: str
-    given_in_advance: bool
-    decided_at: datetime
-    iteration: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewSignOff:
-    """One decision to be stored."""
-
-    execution_id: str
-    step_id: str
-    user: str
-    decision: Decision
-    comment: str = ""
-    role: str | None = None
-    iteration: int | None = None
-    """None when given in advance."""
-    shown_sha256: str | None = None
-    """Hash of the output the person decided on; None when given in advance."""
-
-    def params(self) -> dict[str, Any]:
-        """Parameters of the insert."""
-        return {
-            "workflow_execution_id": self.execution_id,
-            "step_id": self.step_id,
-            "iteration": self.iteration,
-            "role": self.role,
-            "user_id": self.user,
-            "decision": self.decision,
-            "comment": self.comment,
-            "given_in_advance": self.shown_sha256 is None,
-            "shown_sha256": self.shown_sha256,
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class WaitingExecution:
-    """An execution that waits for a sign-off and has decisions to look at."""
-
-    id: str
-    template_name: str
-    decisions: int
-    """Decisions given so far; a new one makes a new run key."""
+from prisma_assets.store.workflow_record import (
+    Execution,
+    NewExecution,
+    NewSignOff,
+    SignOffRow,
+    StepFinish,
+    StepRow,
+    StepStart,
+    WaitingExecution,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,12 +71,14 @@ class WorkflowStore:
         ]
 
     async def waiting(self, limit: int) -> list[WaitingExecution]:
-        """Executions that wait and were given a decision since they last rested, oldest first."""
+        """Executions that rest and may go on, latest news first."""
         rows = await self.database.fetch("waiting_executions", {"limit": limit})
         return [
             WaitingExecution(
                 id=str(r["workflow_execution_id"]),
                 template_name=r["template_name"],
+                status=r["status"],
+                runs=r["runs"],
                 decisions=r["decisions"],
             )
             for r in rows
@@ -260,6 +124,12 @@ class WorkflowStore:
         rows = await source.fetch("step_records", {"workflow_execution_id": execution_id})
         return {r["step_id"]: _step_row(r) for r in rows}
 
+    async def branches(self, execution_id: str, step_id: str, iteration: int) -> dict[str, StepRow]:
+        """Branches of a for-each step in one iteration, by name."""
+        params = {"workflow_execution_id": execution_id, "step_id": step_id, "iteration": iteration}
+        rows = await self.database.fetch("branch_records", params)
+        return {r["map_key"]: _step_row(r) for r in rows}
+
     async def start_step(self, start: StepStart) -> str | None:
         """Record that a step begins; None when it is already done and must not run."""
         params = {
@@ -269,6 +139,7 @@ class WorkflowStore:
             "iteration": start.iteration,
             "agent_id": start.agent_id,
             "input_hash": start.input_sha256,
+            "map_key": start.map_key,
         }
         rows = await self.database.fetch("upsert_step_started", params)
         return str(rows[0]["step_execution_id"]) if rows else None
@@ -315,10 +186,12 @@ class WorkflowStore:
         """Record that a step's sign-off is complete."""
         await self.database.execute("update_step_signed", {"step_execution_id": step_execution_id})
 
-    async def reopen_step(self, execution_id: str, step_id: str) -> None:
-        """Open a new iteration of a step."""
-        params = {"workflow_execution_id": execution_id, "step_id": step_id}
-        await self.database.execute("insert_step_iteration", params)
+    async def reopen_steps(self, execution_id: str, step_ids: Sequence[str]) -> None:
+        """Open a new iteration of those steps that were begun, in one transaction."""
+        async with self.database.transaction() as tx:
+            for step_id in step_ids:
+                params = {"workflow_execution_id": execution_id, "step_id": step_id}
+                await tx.execute("insert_step_iteration", params)
 
     async def sign_offs(self, execution_id: str, record: StepRecord) -> list[SignOffRow]:
         """Decisions that count for this iteration of a step, in the order given."""
@@ -359,6 +232,7 @@ def _step_row(row: Mapping[str, Any]) -> StepRow:
         step_execution_id=str(row["step_execution_id"]),
         step_id=row["step_id"],
         step_name=row["step_name"],
+        map_key=row.get("map_key", ""),
         iteration=row["iteration"],
         attempt=row["attempt"],
         status=row["status"],
@@ -368,6 +242,7 @@ def _step_row(row: Mapping[str, Any]) -> StepRow:
         agent_id=row["agent_id"],
         agent_version=row["agent_version"],
         workpaper=row["workpaper"],
+        started_at=row["started_at"],
         duration_ms=row["duration_ms"],
         cost_usd=row["cost_usd"],
     )

@@ -4,9 +4,9 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Self
 
+from prisma_assets.settings import Settings
 from resources.dagster_home import write_atomically
 
 TEMPLATE = "annual_audit"
@@ -61,12 +61,12 @@ class SampleAudit:
 class SampleEngagement:
     """Where the sample lies under the data folder, and what remains to be done for it."""
 
-    def __init__(self, home: Path) -> None:
-        self._engagements = home / "engagements"
-        self.folder = self._engagements / "sample"
+    def __init__(self, settings: Settings) -> None:
+        self.folder = settings.sample_folder
+        self._engagements = self.folder.parent
         self._new = self._engagements / ".new"
-        self._marker = home / _MARKER
-        self.answer = home / "logs" / "sample_audit_answer.json"
+        self._marker = settings.home / _MARKER
+        self.answer = settings.home / "logs" / "sample_audit_answer.json"
 
     def audited(self) -> SampleAudit | None:
         """The finished audit; None when there was none yet."""

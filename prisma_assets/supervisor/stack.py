@@ -50,7 +50,7 @@ class Stack:
         self._port = port
         self._display = display
         self._interrupts = interrupts
-        self._sample = SampleEngagement(settings.home)
+        self._sample = SampleEngagement(settings)
 
     def run(self, *, sample: bool) -> None:
         """Start the parts, do the sample if it is due, watch until interrupted, stop the parts.

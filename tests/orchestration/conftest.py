@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import dagster as dg
 import psycopg
@@ -21,8 +23,10 @@ from prisma_assets.engine.library import TemplateLibrary
 from prisma_assets.engine.opening import Opening, open_execution
 from prisma_assets.store.database import Database
 from prisma_assets.store.server import dagster_url
-from prisma_assets.store.workflow import Execution, NewSignOff, StepRow, WorkflowStore
+from prisma_assets.store.workflow import WorkflowStore
+from prisma_assets.store.workflow_record import Execution, NewSignOff, StepRow
 from resources.dagster_home import URL_VARIABLE, write_dagster_home
+from resources.dagster_storage import PooledPostgresStorage
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 TEAM = [
@@ -32,15 +36,34 @@ TEAM = [
 ]
 
 
-@pytest.fixture
-def instance(database_url, tmp_path, monkeypatch) -> Iterator[dg.DagsterInstance]:
-    """A Dagster instance whose storage and our tables share one fresh database."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("create schema if not exists dagster")
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv(URL_VARIABLE, dagster_url(database_url))
-    with dg.DagsterInstance.from_config(str(write_dagster_home(tmp_path))) as found:
-        yield found
+@pytest.fixture(scope="session")
+def with_dagster(new_database, _migrated: str) -> Iterator[str]:
+    """Name of a migrated database that also holds Dagster's tables: making them takes seconds, copying them a moment."""
+    with new_database(_migrated) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("create schema dagster")
+        PooledPostgresStorage(dagster_url(url)).event_log_storage.dispose()
+        yield urlsplit(url).path.removeprefix("/")
+
+
+@pytest.fixture(scope="module")
+def firm_url(new_database, with_dagster: str) -> Iterator[str]:
+    """One database for a module's tests: each opens executions of its own and looks at nothing else."""
+    with new_database(with_dagster) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def instance(
+    firm_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance whose storage and our tables share the module's database."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATABASE_URL", firm_url)
+        patch.setenv(URL_VARIABLE, dagster_url(firm_url))
+        home = write_dagster_home(tmp_path_factory.mktemp("home"))
+        with dg.DagsterInstance.from_config(str(home)) as found:
+            yield found
 
 
 @dataclass
@@ -109,11 +132,11 @@ class Firm:
 
     def run(self, execution_id: str) -> dg.DagsterRun:
         """One Dagster run of the execution."""
-        return run_job(self.instance, self.job(), tags={"prisma/execution_id": execution_id})
+        return run_on(self.instance, self.job(), tags={"prisma/execution_id": execution_id})
 
     def launch(self, run_config: Mapping[str, Any]) -> dg.DagsterRun:
         """One run as the launchpad starts it."""
-        return run_job(self.instance, self.job(), run_config=run_config)
+        return run_on(self.instance, self.job(), run_config=run_config)
 
     def execution(self, execution_id: str) -> Execution:
         return self.ask(lambda store: store.execution(execution_id))
@@ -141,32 +164,42 @@ class Firm:
         return self.ask(lambda store: give(store, execution, self.template, new))
 
 
+def trial_template(*steps: dict[str, Any], **extra: Any) -> Template:
+    """A template of these steps."""
+    return Template.model_validate(
+        {
+            "name": "trial",
+            "title": "Trial",
+            "version": "1",
+            "description": "Tested.",
+            "steps": steps,
+            **extra,
+        }
+    )
+
+
 @pytest.fixture
-def firm(instance, database_url) -> Callable[..., Firm]:
+def firm(instance, firm_url) -> Callable[..., Firm]:
     """Builds a firm with these steps."""
 
     def build(*steps: dict[str, Any], answers: dict[str, Any] | None = None, **extra: Any) -> Firm:
-        template = Template.model_validate(
-            {
-                "name": "trial",
-                "title": "Trial",
-                "version": "1",
-                "description": "Tested.",
-                "steps": steps,
-                **extra,
-            }
-        )
         return Firm(
             instance=instance,
-            url=database_url,
-            template=template,
+            url=firm_url,
+            template=trial_template(*steps, **extra),
             agent=ScriptedAgent(answers=answers or {}),
         )
 
     return build
 
 
-def run_job(
+@pytest.fixture
+def run_job(instance) -> Callable[..., dg.DagsterRun]:
+    """Runs a job on the instance and gives the finished run."""
+    return partial(run_on, instance)
+
+
+def run_on(
     instance: dg.DagsterInstance,
     job: dg.JobDefinition,
     *,

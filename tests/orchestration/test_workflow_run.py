@@ -154,7 +154,8 @@ def test_requested_changes_have_the_step_done_again_and_signed_again(firm):
     trial.sign(execution.id, "s1", "max")
     trial.run(execution.id)
 
-    assert (again.iteration, again.status, again.outputs) == (2, "WAITING_APPROVAL", {"draft": 2})
+    assert (again.iteration, again.attempt) == (2, 1)
+    assert (again.status, again.outputs) == ("WAITING_APPROVAL", {"draft": 2})
     assert trial.agent.tasks[1].review_notes == ("too short",)
     assert trial.execution(execution.id).status == "COMPLETED"
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from prisma_assets.settings import Settings
 from prisma_assets.supervisor.sample import SampleEngagement
 
 
@@ -25,7 +26,7 @@ def answer(status: str = "COMPLETED") -> dict[str, object]:
 @pytest.fixture
 def sample(tmp_path: Path) -> SampleEngagement:
     (tmp_path / "logs").mkdir()
-    return SampleEngagement(tmp_path)
+    return SampleEngagement(Settings(home=tmp_path))
 
 
 def test_the_answer_is_told_in_sentences(sample):

@@ -1,6 +1,5 @@
 """Steps a10 and a11: the statements, and everything that has to be settled before an opinion."""
 
-from datetime import date
 from typing import Any
 
 from prisma_assets.agents.embedded.work import Draft, StepWork, finish, key_procedure
@@ -68,9 +67,9 @@ def completion(work: StepWork) -> StepResult:
     performance = plan.get("performance_materiality_cents")
     screened = going_concern.screen(work.figures, currency=work.currency)
     outlook, why = going_concern.conclude(screened, facts)
-    today = _as_of(work)
-    events = closing.subsequent_events(facts, engagement.period, today)
-    letter = closing.representations(facts, engagement.period, today)
+    reported_on = work.report_date
+    events = closing.subsequent_events(facts, engagement.period, reported_on)
+    letter = closing.representations(facts, engagement.period, reported_on)
     assessment = _assessment(work)
     unreflected = events.figures.get("unreflected", [])
     return finish(
@@ -276,7 +275,3 @@ def _tcwg(work: StepWork, uncorrected: int | None, unreflected: list[str]) -> li
 def _corrected(work: StepWork) -> tuple[str, ...]:
     facts = work.engagement.completion
     return facts.corrected if facts else ()
-
-
-def _as_of(work: StepWork) -> date | None:
-    return work.task.as_of.date() if work.task.as_of else None

@@ -52,7 +52,7 @@ def opinion_and_report_draft(work: StepWork) -> StepResult:
 
 def engagement_quality_review(work: StepWork) -> StepResult:
     """Put together what the reviewer needs; the review is a person's, so the status stays pending."""
-    steps = work.task.steps
+    steps = work.steps
     reviewers = quality_review.eligibility(work.engagement)
     judgements = quality_review.significant_judgements(steps, currency=work.currency)
     gaps = quality_review.work_not_performed(steps)
@@ -83,9 +83,9 @@ def release_tcwg_archive(work: StepWork) -> StepResult:
     """Check that nothing stands against release, put together what governance is told, and seal the file."""
     engagement = work.engagement
     again, checks = independence.assess(engagement)
-    released_on = work.task.as_of.date() if work.task.as_of else None
+    released_on = work.report_date
     obstacles = _obstacles(work, again, released_on)
-    manifest = archive.seal(engagement, work.books, work.task.steps)
+    manifest = archive.seal(engagement, work.books, work.steps)
     kept = archive.retention(engagement)
     due = archive.assembly_due(released_on) if released_on else None
     until = archive.retention_until(released_on, int(kept.value)) if released_on else None
@@ -116,7 +116,7 @@ def release_tcwg_archive(work: StepWork) -> StepResult:
 
 
 def _opinion_facts(work: StepWork) -> tuple[tuple[str, ...], OpinionFacts]:
-    missing, has_any = opinion.gaps(work.task.steps, is_group=work.engagement.client.is_group)
+    missing, has_foundation = opinion.gaps(work.steps, is_group=work.engagement.client.is_group)
     facts = work.engagement.completion
     end = work.outputs_of("a11")
     stated = tuple(
@@ -131,7 +131,7 @@ def _opinion_facts(work: StepWork) -> tuple[tuple[str, ...], OpinionFacts]:
         overall_cents=work.outputs_of("a05").get("overall_materiality_cents"),
         uncorrected_cents=end.get("uncorrected_total_cents"),
         gaps=gaps,
-        has_any_evidence=has_any,
+        has_foundation=has_foundation,
         misstatement_is_pervasive=bool(facts and facts.misstatement_is_pervasive),
         scope_is_pervasive=bool(facts and facts.scope_limitation_is_pervasive),
         going_concern=end.get("going_concern"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -31,14 +32,27 @@ class StepWork:
         """ISO code of the engagement's currency."""
         return self.engagement.client.currency
 
+    @property
+    def report_date(self) -> date | None:
+        """Date of the report: the one the team set, else the day the step runs."""
+        facts = self.engagement.completion
+        if facts is not None and facts.report_date is not None:
+            return facts.report_date
+        return self.task.as_of.date() if self.task.as_of else None
+
     @cached_property
     def figures(self) -> KeyFigures:
         """The key figures of the books."""
         return key_figures(self.books)
 
+    @property
+    def steps(self) -> dict[str, Mapping[str, Any]]:
+        """Outputs of the earlier steps that were done, by step id."""
+        return {step_id: outputs for step_id, outputs in self.task.steps.items() if outputs}
+
     def outputs_of(self, step_id: str) -> Mapping[str, Any]:
         """An earlier step's outputs; empty when it was skipped."""
-        return self.task.steps.get(step_id) or {}
+        return self.steps.get(step_id, {})
 
     def amount(self, cents: int | None) -> str:
         """An amount as text in the engagement's currency."""

@@ -45,7 +45,7 @@ def recommend(engagement: Engagement, *, independence: Conclusion) -> Recommenda
                 "Resources and terms",
             )
         )
-        conditions = (*conditions, "the partner decides on facts outside this file")
+        conditions = (*conditions, "The partner decides on facts outside this file.")
         return _recommendation(against, conditions, (*outcomes, team))
     checks = (_preconditions(facts), _integrity(facts), _resources(facts), team)
     against = (

@@ -1,6 +1,6 @@
 """First-two-digits test of amounts against Benford's law.
 
-Source: M. J. Nigrini, Benford's Law (Wiley, 2012), chapters 4-7. A population that does not conform is a reason to
+Source: M. J. Nigrini, Benford's Law (Wiley, 2012). A population that does not conform is a reason to
 look, never a misstatement: no finding is made here.
 """
 
@@ -29,7 +29,7 @@ MINIMUM_AMOUNTS = 300
 """Below it the mean absolute deviation of conforming amounts themselves (about 0.08 / sqrt(n)) is over twice the
 limit of nonconformity, so nothing can be told."""
 SMALLEST_CENTS = 1_000
-"""Amounts under 10.00 are left out: they are immaterial and hold no second digit of their own (Nigrini, ch. 4)."""
+"""Amounts under 10.00 are left out: they are immaterial and hold no second digit of their own (Nigrini)."""
 CLOSE, ACCEPTABLE, MARGINAL = 0.0012, 0.0018, 0.0022
 """Upper ends of the bands of mean absolute deviation for first-two digits (Nigrini, table 7.1)."""
 SPIKE_Z = 2.57
@@ -97,7 +97,7 @@ def first_two_digits_of(amounts_cents: pd.Series) -> DigitTest | NotEnoughAmount
     Args:
         amounts_cents: Hundredths of a currency, integers.
     """
-    values = amounts_cents.to_numpy(dtype="int64")
+    values = amounts_cents.dropna().to_numpy(dtype="int64")
     kept = values[values >= SMALLEST_CENTS]
     n = len(kept)
     if n < MINIMUM_AMOUNTS:
@@ -106,7 +106,7 @@ def first_two_digits_of(amounts_cents: pd.Series) -> DigitTest | NotEnoughAmount
     deviation = counts / n - EXPECTED
     error = np.sqrt(EXPECTED * (1 - EXPECTED) / n)
     corrected = np.abs(deviation) - 1 / (2 * n)
-    # The continuity correction is used only where it is smaller than the deviation (Nigrini, ch. 7, Z-statistic).
+    # The continuity correction is used only where it is smaller than the deviation (Nigrini, on the Z-statistic).
     z = np.sign(deviation) * np.where(corrected > 0, corrected, np.abs(deviation)) / error
     chi_square = float((n * deviation**2 / EXPECTED).sum())
     return DigitTest(
@@ -203,7 +203,8 @@ def _summary(tests: dict[str, DigitTest]) -> Evidence:
 
 def _spikes(noun: str, amounts: pd.Series, test: DigitTest) -> Evidence:
     """The five digit pairs with the largest surplus and the amount that occurs most often in each."""
-    kept = amounts[amounts >= SMALLEST_CENTS]
+    kept = amounts.dropna()
+    kept = kept[kept >= SMALLEST_CENTS]
     pairs = leading_pairs(kept.to_numpy(dtype="int64"))
     largest = np.argsort(-np.asarray(test.z), kind="stable")[:5]
     rows = []

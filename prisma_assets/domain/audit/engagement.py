@@ -166,6 +166,8 @@ class Completion(Frozen):
     )
     going_concern_disclosed_adequately: bool | None = None
     representation_letter_date: date | None = None
+    report_date: date | None = None
+    """Date the partner sets on the report (ISA 700 paragraph 49); None: the day the release step runs."""
     misstatement_is_pervasive: bool = False
     """A human judgement (ISA 705 paragraph 5(a)), never a ratio."""
     scope_limitations: tuple[str, ...] = ()

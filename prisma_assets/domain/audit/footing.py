@@ -4,7 +4,6 @@ Whether the trial balance agrees with the ledger does not belong here: that is `
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -25,6 +24,7 @@ from prisma_assets.domain.audit.tie_out import INCOME_TYPES
 STATEMENT_FOOTING = "Statements foot"
 STATEMENTS_TO_TRIAL_BALANCE = "Statements tie to the trial balance"
 CROSS_CHECKS = "Statements agree with each other"
+CASH_CHECK = "Change in cash in the balance sheet against the cash flow statement"
 ROUNDING_UNITS = (100_000_000, 100_000, 100)
 """Statements are presented in millions, thousands or whole units of the currency, or to the cent."""
 ROUNDING_SHARE = 0.01
@@ -41,17 +41,28 @@ _LIABILITIES_AND_EQUITY = re.compile(
 _LIABILITIES = re.compile(r"(total)?liabilities")
 _EQUITY = re.compile(r"(total)?((stock|share)holders?|owners?)?(equity|deficit)")
 _PROFIT = (
+    re.compile(r"profitloss"),
+    re.compile(r"netincomeloss"),
     re.compile(
-        r"profitloss|(consolidated)?net(income|profit|earnings)(loss)?(includingnoncontrolling.*)?"
-    ),
-    re.compile(
-        r"netincomeloss|(net)?(profit|income|earnings|loss)(loss)?(for|of)the(year|period)|netloss"
+        r"(consolidated)?net(income|profit|earnings)(loss)?(includingnoncontrolling.*)?|"
+        r"(net)?(profit|income|earnings|loss)(loss)?((for|of)the(year|period))?"
     ),
 )
-_CASH = re.compile(r"cash|(totalcash|cash)(and)?(cash)?equivalents(atcarryingvalue)?")
-_CASH_CHANGE = re.compile(
-    r"cashandcashequivalentsperiodincreasedecrease|net(increase|decrease|change).*cash.*"
+_CASH = (
+    re.compile(r"(total)?cash(and)?(cash)?equivalents(atcarryingvalue)?"),
+    re.compile(r"(total)?cash(atbank(andinhand)?)?"),
 )
+"""The sum before one of its parts: "Cash" may stand above "Cash equivalents" and "Total cash and cash equivalents"."""
+_CASH_CHANGE = (
+    re.compile(r"cashandcashequivalentsperiodincreasedecrease"),
+    re.compile(
+        r"(net|total)?((increase|decrease|change|movement)s?(or)?)+(in|of)(total)?cash(and)?(cash)?(equivalents)?"
+        r"((for|during|of)?(the)?(year|period))?"
+    ),
+)
+"""Of all cash: a change of restricted cash, of overdrafts or of one activity is a line like any other."""
+_PART_OF_BUSINESS = re.compile(r"continu|held for (?:sale|disposal)", re.IGNORECASE)
+"""Cash flows of continuing or discontinued operations alone do not lead to the balance sheet's cash."""
 
 
 def statement_footing(books: Books) -> Outcome:
@@ -199,7 +210,7 @@ def _compared(
         .drop_duplicates("line_id")
         .set_index("line_id")
     )
-    kind = accounts["account_type"].str.strip().str.lower()
+    kind = accounts["account_type"].fillna("").str.strip().str.lower()
     mapped = accounts.assign(kind=kind).dropna(subset=["fs_caption", balance])
     groups = mapped.groupby("fs_caption", sort=False)
     kinds = groups["kind"].agg(lambda values: values.mode().iloc[0])
@@ -255,10 +266,15 @@ class _Check:
     record_id: str
     left: int
     right: int
+    kind: str = "statement_cross_check"
 
 
 def statement_cross_checks(books: Books) -> Outcome:
-    """Compare what several statements show: assets with liabilities and equity, profit, the change in cash."""
+    """Compare what several statements show: assets with liabilities and equity, profit, the change in cash.
+
+    Cash that differs is a `cash_reconciliation_difference`: the cash flow statement may count overdrafts, restricted
+    cash or cash held for sale that the balance sheet shows elsewhere, so the client reconciles it (IAS 7 paragraph 45).
+    """
     if reason := lacking(books, "financial_statements", "amount_cents", "statement", "line_id"):
         return not_performed(CROSS_CHECKS, reason)
     lines = books.tables["financial_statements"]
@@ -275,36 +291,39 @@ def statement_cross_checks(books: Books) -> Outcome:
             CROSS_CHECKS, "no line is recognisable as a grand total, profit or change in cash"
         )
     table = pd.DataFrame([vars(c) for c in checks])
-    table.columns = pd.Index(["check", "record_id", "left_cents", "right_cents"])
+    table.columns = pd.Index(["check", "record_id", "left_cents", "right_cents", "kind"])
     table["amount_cents"] = table["left_cents"] - table["right_cents"]
     wrong = table[table["amount_cents"] != 0].copy()
     wrong["description"] = [
         f"{row.check}: {money(row.left_cents)} against {money(row.right_cents)}, difference "
-        f"{money(row.amount_cents)}."
+        f"{money(row.amount_cents)}"
+        + ("; the client reconciles it." if row.check == CASH_CHECK else ".")
         for row in wrong.itertuples(index=False)
     ]
+    shown = table.drop(columns=["record_id", "kind"])
     return performed(
         CROSS_CHECKS,
         population=f"{count(len(lines), 'line')}, {count(len(table), 'cross-check')}",
         result=" ".join(wrong["description"]) or "All cross-checks agree.",
-        findings=findings_of(
-            wrong,
-            kind="statement_cross_check",
-            table="financial_statements",
-            procedure=CROSS_CHECKS,
+        findings=tuple(
+            finding
+            for kind, part in wrong.groupby("kind", sort=False)
+            for finding in findings_of(
+                part, kind=str(kind), table="financial_statements", procedure=CROSS_CHECKS
+            )
         ),
-        evidence=(evidence_of("Cross-checks of the statements", table.drop(columns="record_id")),),
+        evidence=(evidence_of("Cross-checks of the statements", shown),),
         figures={"checks": len(table), "exceptions": len(wrong)},
     )
 
 
 def _balance_check(lines: pd.DataFrame, column: str, year: str) -> _Check | None:
-    assets = _line(lines, "BS", _TOTAL_ASSETS.fullmatch, column)
-    both = _line(lines, "BS", _LIABILITIES_AND_EQUITY.fullmatch, column)
+    assets = _line(lines, "BS", (_TOTAL_ASSETS,), column)
+    both = _line(lines, "BS", (_LIABILITIES_AND_EQUITY,), column)
     if assets is None:
         return None
     if both is None:
-        parts = [_line(lines, "BS", p.fullmatch, column) for p in (_LIABILITIES, _EQUITY)]
+        parts = [_line(lines, "BS", (p,), column) for p in (_LIABILITIES, _EQUITY)]
         if None in parts:
             return None
         claims = sum(part[1] for part in parts if part)
@@ -320,8 +339,7 @@ def _balance_check(lines: pd.DataFrame, column: str, year: str) -> _Check | None
 
 def _profit_check(lines: pd.DataFrame, column: str, year: str) -> _Check | None:
     for pattern in _PROFIT:
-        earned = _line(lines, "IS", pattern.fullmatch, column)
-        start = _line(lines, "CF", pattern.fullmatch, column)
+        earned, start = (_line(lines, s, (pattern,), column) for s in ("IS", "CF"))
         if earned and start:
             name = f"Profit in the income statement against the cash flow statement, {year}"
             return _Check(name=name, record_id=start[0], left=earned[1], right=start[1])
@@ -331,23 +349,33 @@ def _profit_check(lines: pd.DataFrame, column: str, year: str) -> _Check | None:
 def _cash_check(lines: pd.DataFrame) -> _Check | None:
     if "amount_prior_year_cents" not in lines:
         return None
-    now = _line(lines, "BS", _CASH.fullmatch, "amount_cents")
-    before = _line(lines, "BS", _CASH.fullmatch, "amount_prior_year_cents")
-    change = _line(lines, "CF", _CASH_CHANGE.fullmatch, "amount_cents")
+    now = _line(lines, "BS", _CASH, "amount_cents")
+    before = _line(lines, "BS", _CASH, "amount_prior_year_cents")
+    whole = lines[~lines["caption"].fillna("").str.contains(_PART_OF_BUSINESS)]
+    change = _line(whole, "CF", _CASH_CHANGE, "amount_cents")
     if not (now and before and change):
         return None
-    name = "Change in cash in the balance sheet against the cash flow statement"
-    return _Check(name=name, record_id=change[0], left=now[1] - before[1], right=change[1])
+    return _Check(
+        name=CASH_CHECK, record_id=change[0], left=now[1] - before[1], right=change[1],
+        kind="cash_reconciliation_difference",
+    )  # fmt: skip
 
 
 def _line(
-    lines: pd.DataFrame, statement: str, matches: Callable[[str], object], column: str
+    lines: pd.DataFrame, statement: str, patterns: tuple[re.Pattern[str], ...], column: str
 ) -> tuple[str, int] | None:
-    """Identifier and amount of the first line of the statement whose id, else caption, matches; None: no such line."""
+    """Identifier and amount of the statement's first line for the first pattern that its id or caption fits.
+
+    Notes in brackets are no part of a caption, and an id may say at its end that it is the cash flow statement's.
+    """
     own = lines[(lines["statement"].str.upper() == statement) & lines[column].notna()]
-    for names in (own["line_id"], own["caption"] if "caption" in own else own["line_id"]):
-        plain = names.fillna("").str.lower().str.replace(r"[^a-z]", "", regex=True)
-        hit = own[[bool(matches(name)) for name in plain]]
-        if len(hit):
-            return str(hit["line_id"].iloc[0]), int(hit[column].iloc[0])
+    ids = own["line_id"].fillna("").str.lower().str.replace(r"_?(cf|cash_?flow)$", "", regex=True)
+    captions = own["caption"].fillna("").str.lower() if "caption" in own else ids
+    captions = captions.str.replace(r"\((see )?(notes? ?)?[\d, and]*\)", "", regex=True)
+    for pattern in patterns:
+        for names in (ids, captions):
+            plain = names.str.replace(r"[^a-z]", "", regex=True)
+            hit = own[[bool(pattern.fullmatch(name)) for name in plain]]
+            if len(hit):
+                return str(hit["line_id"].iloc[0]), int(hit[column].iloc[0])
     return None

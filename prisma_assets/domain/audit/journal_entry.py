@@ -176,8 +176,8 @@ def _prepared(books: Books, period: Period, criteria: JournalCriteria) -> _Ledge
         of_entry = lines.loc[lines["source"].isin(manual), "journal_id"]
         lines["is_manual"] = lines["journal_id"].isin(of_entry.unique())
     if "entered_by" in lines:
-        names = {u: u.strip().casefold() for u in lines["entered_by"].dropna().unique()}
-        lines["user"] = lines["entered_by"].map(names).fillna("(no user)")
+        users = lines["entered_by"].fillna("(no user)")
+        lines["user"] = users.map({user: user.strip().casefold() for user in users.unique()})
     return _Ledger(
         lines=lines, knows_manual=knows_manual, books=books, period=period, criteria=criteria
     )
@@ -279,7 +279,7 @@ def _round_sums_by_unusual_users(ledger: _Ledger) -> pd.Series:
 
 def _sensitive_accounts(ledger: _Ledger) -> pd.Series:
     accounts = ledger.books.tables["trial_balance"]
-    kinds = accounts["account_type"].str.strip().str.lower()
+    kinds = accounts["account_type"].fillna("").str.strip().str.lower()
     names = accounts["gl_account_name"].fillna("")
     sensitive = [
         kind == "revenue"

@@ -103,7 +103,7 @@ _LINES: dict[FigureName, _Line] = {
     "profit_before_tax": _Line(
         statement="IS",
         line_ids=("profitbeforetax", "incomebeforetax", "incomebeforeincometaxes"),
-        caption=r".*(income|profit|earnings|loss).* before .*tax.*",
+        caption=r".*(income|profit|earnings|loss).* before .*tax.*|.*\bpre-?tax (income|profit|earnings|loss).*",
     ),
     "net_profit": _Line(
         statement="IS",
@@ -120,12 +120,15 @@ _LINES: dict[FigureName, _Line] = {
             "netcashprovidedbyusedinoperatingactivitiescontinuingoperations", "operatingcashflow",
             "netcashfromoperatingactivities",
         ),
-        caption=r"(total |net )*cash.* operat(ing|ions).*",
+        caption=r"(total |net )*cash.* operat(ing|ions).*|net operating cash( flows?)?|total operating activities",
     ),
 }  # fmt: skip
 
 _TAX_BEFORE = re.compile(r"incomelossfromcontinuingoperationsbeforeincometaxes.*")
 """The taxonomy has several lines for profit before tax; all begin so."""
+
+_NOTE = re.compile(r"\s*\((see )?(notes? ?)?[\da-d][\d, and]*\)", re.IGNORECASE)
+"""A reference to the notes behind a caption: (1), (Note 4), (notes 1 and 2)."""
 
 _ACCOUNT_NAMES: dict[FigureName, tuple[str, str]] = {
     "cash": ("asset", r"\b(cash|bank)\b"),
@@ -191,8 +194,8 @@ def _shown_lines(books: Books) -> list[_Shown]:
         _Shown(
             statement=str(statement).strip().upper(),
             line_id=str(line_id),
-            plain_id=re.sub(r"[^a-z0-9]", "", str(line_id).lower()),
-            caption=str(caption).strip().rstrip(":"),
+            plain_id=re.sub(r"[^a-z0-9]", "", str(line_id).lower().removesuffix("_cf")),
+            caption=_NOTE.sub("", str(caption)).strip().rstrip(":"),
             cents=int(cents),
             prior_cents=prior,
         )

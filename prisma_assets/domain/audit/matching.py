@@ -145,6 +145,8 @@ def invoices_without_order(books: Books) -> Outcome:
     if reason:
         return not_performed(INVOICES_WITHOUT_ORDER, reason)
     invoices = books.tables["invoices_generated"]
+    if invoices["sales_order_id"].isna().all():
+        return not_performed(INVOICES_WITHOUT_ORDER, "no invoice names an order")
     sales = invoices[invoices["invoice_amount_cents"] > 0]
     wrong = sales[~sales["sales_order_id"].isin(books.tables["sales_orders"]["sales_order_id"])]
     order = wrong["sales_order_id"].fillna("(none)")

@@ -18,17 +18,19 @@ class KeyProcedure:
     words: str
     source: str
     only_groups: bool = False
+    is_foundation: bool = False
+    """Without any of these there is nothing to form an opinion on."""
 
 
 KEY_PROCEDURES: tuple[KeyProcedure, ...] = (
     KeyProcedure(step_id="a03", key="tie_out", words="the ledger was agreed to the trial balance", source="ISA 500 paragraph 9"),
-    KeyProcedure(step_id="a05", key="materiality", words="materiality was determined", source="ISA 320 paragraph 10"),
+    KeyProcedure(step_id="a05", key="materiality", words="materiality was determined", source="ISA 320 paragraph 10", is_foundation=True),
     KeyProcedure(step_id="a07", key="journal_entries", words="journal entries were tested", source="ISA 240 paragraph 33(a)"),
     KeyProcedure(step_id="a08", key="revenue", words="revenue was tested against shipments", source="ISA 330 paragraph 18"),
     KeyProcedure(step_id="a08", key="receivables", words="receivables were sampled and the sample evaluated", source="ISA 330 paragraph 18; ISA 530"),
     KeyProcedure(step_id="a08", key="payments", words="payments were tested", source="ISA 330 paragraph 18"),
     KeyProcedure(step_id="a09", key="components", words="components were concluded on", source="ISA 600R", only_groups=True),
-    KeyProcedure(step_id="a10", key="statements", words="the statements were agreed to the books", source="ISA 330 paragraph 20(a)"),
+    KeyProcedure(step_id="a10", key="statements", words="the statements were agreed to the books", source="ISA 330 paragraph 20(a)", is_foundation=True),
     KeyProcedure(step_id="a11", key="going_concern", words="going concern was evaluated", source="ISA 570"),
     KeyProcedure(step_id="a11", key="subsequent_events", words="subsequent events were reviewed", source="ISA 560 paragraph 6"),
     KeyProcedure(step_id="a11", key="representations", words="written representations were received", source="ISA 580 paragraph 20"),
@@ -37,7 +39,8 @@ KEY_PROCEDURES: tuple[KeyProcedure, ...] = (
 
 GAP_RULE = (
     "Every key procedure that is not on file counts as evidence not obtained: at least a qualified opinion, "
-    "and a disclaimer when a person judges the gap pervasive or when no key procedure at all is on file."
+    "and a disclaimer when a person judges the gap pervasive, or when neither materiality nor the agreement of the "
+    "statements to the books is on file: then there is nothing to form an opinion on."
 )
 
 
@@ -51,8 +54,8 @@ class OpinionFacts:
     """Without sign. None: no procedure looked for misstatements."""
     gaps: tuple[str, ...]
     """Evidence not obtained: scope limitations, and key procedures not on file."""
-    has_any_evidence: bool
-    """At least one key procedure is on file."""
+    has_foundation: bool
+    """Materiality is determined, or the statements are agreed to the books."""
     misstatement_is_pervasive: bool
     """Judged by people (ISA 705 paragraph 5(a))."""
     scope_is_pervasive: bool
@@ -102,25 +105,28 @@ def decide(facts: OpinionFacts) -> Decision:
 
 
 def gaps(steps: Mapping[str, Mapping[str, Any]], *, is_group: bool) -> tuple[tuple[str, ...], bool]:
-    """Key procedures not on file, and whether any is.
+    """Key procedures not on file, and whether one of the foundations is.
 
     Args:
         steps: Outputs of the earlier steps; each names its key procedures under `key_procedures`.
         is_group: Components have to be concluded on as well.
     """
-    missing: list[str] = []
     needed = [p for p in KEY_PROCEDURES if is_group or not p.only_groups]
-    for procedure in needed:
-        state = steps.get(procedure.step_id, {}).get("key_procedures", {}).get(procedure.key)
-        if state is None:
-            missing.append(
-                f"No evidence that {procedure.words} ({procedure.source}): step {procedure.step_id} left no result."
-            )
-        elif not state["is_performed"]:
-            missing.append(
-                f"No evidence that {procedure.words} ({procedure.source}): {state['reason']}."
-            )
-    return tuple(missing), len(missing) < len(needed)
+    reasons = {p: _missing(p, steps) for p in needed}
+    missing = tuple(
+        f"No evidence that {p.words} ({p.source}): {reason}."
+        for p, reason in reasons.items()
+        if reason
+    )
+    return missing, any(p.is_foundation and not reason for p, reason in reasons.items())
+
+
+def _missing(procedure: KeyProcedure, steps: Mapping[str, Mapping[str, Any]]) -> str:
+    """Why the procedure is not on file; empty when it is."""
+    state = steps.get(procedure.step_id, {}).get("key_procedures", {}).get(procedure.key)
+    if state is None:
+        return f"step {procedure.step_id} left no result"
+    return "" if state["is_performed"] else str(state["reason"])
 
 
 def required_sections(decision: Decision, *, has_key_audit_matters: bool) -> tuple[str, ...]:
@@ -176,10 +182,10 @@ def _scope(facts: OpinionFacts) -> _Ground:
             "Evidence not obtained was judged material and pervasive (ISA 705 paragraph 9).",
             "",
         )
-    if not facts.has_any_evidence:
+    if not facts.has_foundation:
         return (
             "DISCLAIMER",
-            "No key procedure is on file: there is nothing an opinion could rest on (ISA 705 paragraph 9).",
+            "Neither materiality nor the agreement of the statements to the books is on file: there is nothing an opinion could rest on (ISA 705 paragraph 9).",
             "",
         )
     return (

@@ -203,7 +203,7 @@ def subledger_to_control_account(books: Books) -> Outcome:
     agreeing = control[control["amount_ending_cents"] == subledger]
     control = agreeing.head(1) if len(agreeing) else control
     balance = int(control["amount_ending_cents"].sum())
-    numbers = ", ".join(control["gl_account_number"])
+    numbers = ", ".join(control["gl_account_number"].fillna("(none)"))
     difference = subledger - balance
     description = (
         f"Open customer items of {money(subledger)} differ from control account {numbers} "
@@ -313,7 +313,7 @@ def _control_rows(accounts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _account_types(accounts: pd.DataFrame) -> pd.Series:
-    return accounts["account_type"].str.strip().str.lower()
+    return accounts["account_type"].fillna("").str.strip().str.lower()
 
 
 def _inside(ledger: pd.DataFrame, period: Period | None) -> pd.Series:

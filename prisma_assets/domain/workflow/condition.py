@@ -1,12 +1,13 @@
-"""Conditions of templates: Common Expression Language over inputs and earlier outputs. No `eval`, no side effects.
+"""Expressions and conditions of templates: Common Expression Language over inputs and earlier outputs. No `eval`, no side effects.
 
 Source: the CEL specification (github.com/google/cel-spec), by way of the cel-python library.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -19,16 +20,17 @@ _INPUT = re.compile(r"\binputs\.([A-Za-z_]\w*)")
 _ROOT = re.compile(r"(?<![\w.])([A-Za-z_]\w*)(?!\w*\s*\()")
 _BOUND = re.compile(r"\.(?:all|exists|exists_one|filter|map)\(\s*([A-Za-z_]\w*)\s*,")
 _WORDS = frozenset({"true", "false", "null", "in"})
-ROOTS = frozenset({"inputs", "steps", "status", "output"})
-"""`inputs.<name>`, `steps.<id>.<output>`, `status.<id>` (COMPLETED or SKIPPED) and, after the step, `output.<name>`."""
+ROOTS = frozenset({"inputs", "steps", "status", "output", "item"})
+"""`inputs.<name>`, `steps.<id>.<output>`, `status.<id>` (COMPLETED or SKIPPED); after the step `output.<name>`; for one
+branch of a for-each `item`."""
 
 
 class ConditionError(PermanentError):
     """A condition could not be evaluated."""
 
 
-class Condition(str):
-    """The text of one CEL expression that yields true or false."""
+class Expression(str):
+    """The text of one CEL expression."""
 
     __slots__ = ()
 
@@ -36,7 +38,7 @@ class Condition(str):
     def __get_pydantic_core_schema__(
         cls, _source: type, _handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        """Accept text, or a YAML true/false; the syntax is checked here, the names by the template's validation."""
+        """Accept text; the syntax is checked here, the names by the template's validation."""
         return core_schema.no_info_plain_validator_function(
             cls._checked, serialization=core_schema.plain_serializer_function_ser_schema(str)
         )
@@ -45,21 +47,15 @@ class Condition(str):
     def __get_pydantic_json_schema__(
         cls, _schema: CoreSchema, _handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """Publish a condition as text, for editors."""
-        return {
-            "type": ["string", "boolean"],
-            "description": "CEL expression over inputs, steps, status and output",
-        }
+        """Publish an expression as text, for editors."""
+        return {"type": "string", "description": cls.__doc__}
 
     @classmethod
-    def _checked(cls, value: object) -> "Condition":
-        if isinstance(value, bool):
-            value = "true" if value else "false"
+    def _checked(cls, value: object) -> Self:
         if not isinstance(value, str):
-            raise ValueError(f"a condition is text, not {type(value).__name__}")  # noqa: TRY004 - pydantic collects ValueError
+            raise ValueError(f"an expression is text, not {type(value).__name__}")  # noqa: TRY004 - pydantic collects ValueError
         text = value.strip()
-        if text not in ("true", "false"):  # The usual constant needs no parser at load time.
-            _program(text)
+        _program(text)
         return cls(text)
 
     @property
@@ -78,30 +74,50 @@ class Condition(str):
         bare = _STRING.sub('""', self)
         return frozenset(_ROOT.findall(bare)) - _WORDS - frozenset(_BOUND.findall(bare))
 
-    def holds(self, context: Mapping[str, Any]) -> bool:
-        """Whether the condition is true.
+    def value(self, context: Mapping[str, Any]) -> Any:
+        """The expression's value as JSON.
 
         Args:
             context: JSON values under the names of `ROOTS`.
 
         Raises:
-            ConditionError: A name is missing, or the result is not true or false.
+            ConditionError: A name is missing, or the types do not fit.
         """
-        if self in ("true", "false"):
-            return self == "true"
-        from celpy import celtypes
-        from celpy.adapter import json_to_cel
+        from celpy.adapter import CELJSONEncoder, json_to_cel
         from celpy.evaluation import CELEvalError
 
         try:
             result = _program(self).evaluate({k: json_to_cel(v) for k, v in context.items()})
         except CELEvalError as error:
-            raise ConditionError(
-                f"condition `{self}` cannot be evaluated: {error.args[0]}"
-            ) from error
-        if not isinstance(result, celtypes.BoolType | bool):
+            raise ConditionError(f"`{self}` cannot be evaluated: {error.args[0]}") from error
+        return json.loads(json.dumps(result, cls=CELJSONEncoder))
+
+
+class Condition(Expression):
+    """A CEL expression that yields true or false."""
+
+    __slots__ = ()
+
+    @classmethod
+    def _checked(cls, value: object) -> Self:
+        if isinstance(value, bool):
+            value = "true" if value else "false"
+        if value in ("true", "false"):  # The usual constant needs no parser at load time.
+            return cls(value)
+        return super()._checked(value)
+
+    def holds(self, context: Mapping[str, Any]) -> bool:
+        """Whether the condition is true.
+
+        Raises:
+            ConditionError: As `value`; or the result is neither true nor false.
+        """
+        if self in ("true", "false"):
+            return self == "true"
+        result = self.value(context)
+        if not isinstance(result, bool):
             raise ConditionError(f"condition `{self}` gives {result!r}, not true or false")
-        return bool(result)
+        return result
 
 
 @lru_cache(maxsize=512)
@@ -114,4 +130,4 @@ def _program(text: str) -> Any:
         return environment.program(environment.compile(text))
     except CELParseError as error:
         where = f" at column {error.column}" if error.column is not None else ""
-        raise ValueError(f"condition `{text}` is not a valid CEL expression{where}") from error
+        raise ValueError(f"`{text}` is not a valid CEL expression{where}") from error

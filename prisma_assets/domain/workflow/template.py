@@ -3,17 +3,18 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from prisma_assets.domain.workflow.condition import Condition
+from prisma_assets.domain.workflow.condition import Condition, Expression
 
 Role = Literal["PARTNER", "MANAGER", "EMPLOYEE", "EQR"]
 EndStatus = Literal["DECLINED", "FAILED"]
 
+_OUTPUT = frozenset({"output"})
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -69,6 +70,23 @@ class SignOff(Part):
     on_reject: EndStatus = "FAILED"
     """Status of the execution when the decision is reject."""
     comment_required: bool = False
+    rework: tuple[Identifier, ...] = ()
+    """Steps that are done again when changes are requested, with everything behind them; none: this step alone."""
+    rework_limit: int = Field(default=3, ge=1, le=10)
+    """How often changes may be requested here before the execution fails and people decide."""
+
+
+class ForEach(Part):
+    """Does the step once per item of a list that is known only when it runs. One failing branch does not stop the others."""
+
+    items: Expression
+    """Gives the list; reads `inputs`, `steps` and `status`."""
+    key: Expression | None = None
+    """Gives a branch's name from `item`; the item itself when not given. Names are unique within the step."""
+    agent: Expression | None = None
+    """Gives the id of the agent for one `item`; the step's agent when not given."""
+    max_concurrent: int = Field(default=6, ge=1, le=100)
+    """Branches under way at once; the agents' own limits hold besides."""
 
 
 class Ending(Part):
@@ -98,6 +116,7 @@ class Step(Part):
     """Steps that must be done or skipped first."""
     when: Condition | None = None
     """A false condition records the step as SKIPPED and lets what follows run."""
+    for_each: ForEach | None = None
     sign_off: SignOff | None = None
     ends: tuple[Ending, ...] = ()
     timeout: Duration = 300.0
@@ -116,18 +135,24 @@ class Step(Part):
         """Name of the step in the Dagster graph, e.g. `a01_independence_check`."""
         return f"{self.id}_{self.name}"
 
-    def conditions(self) -> Iterator[tuple[tuple[str | int, ...], Condition, bool]]:
-        """Every condition of the step: (path below the step, condition, whether it may read `output`)."""
+    def expressions(self) -> Iterator[tuple[tuple[str | int, ...], Expression, frozenset[str]]]:
+        """Every expression of the step: (path below the step, expression, what it may read besides what came before)."""
         if self.when is not None:
-            yield ("when",), self.when, False
+            yield ("when",), self.when, frozenset()
+        if self.for_each is not None:
+            yield ("for_each", "items"), self.for_each.items, frozenset()
+            if self.for_each.key is not None:
+                yield ("for_each", "key"), self.for_each.key, frozenset({"item"})
+            if self.for_each.agent is not None:
+                yield ("for_each", "agent"), self.for_each.agent, frozenset({"item"})
         for i, ending in enumerate(self.ends):
-            yield ("ends", i, "when"), ending.when, True
+            yield ("ends", i, "when"), ending.when, _OUTPUT
         if self.sign_off is not None:
             if self.sign_off.when is not None:
-                yield ("sign_off", "when"), self.sign_off.when, True
+                yield ("sign_off", "when"), self.sign_off.when, _OUTPUT
             for i, role in enumerate(self.sign_off.roles):
                 if role.when is not None:
-                    yield ("sign_off", "roles", i, "when"), role.when, True
+                    yield ("sign_off", "roles", i, "when"), role.when, _OUTPUT
 
 
 class Input(Part):
@@ -184,6 +209,11 @@ class Template(Part):
                 seen.add(current)
                 todo += by_id[current].after
         return frozenset(seen)
+
+    def downstream(self, step_ids: Iterable[str]) -> frozenset[str]:
+        """Ids of those steps and of every step behind them."""
+        wanted = frozenset(step_ids)
+        return frozenset(s.id for s in self.steps if s.id in wanted or self.upstream(s.id) & wanted)
 
     def cycle(self) -> list[str] | None:
         """The ids of a circle of dependencies, or None."""

@@ -25,8 +25,8 @@ def problems(template: Template, *, agents: frozenset[str]) -> list[Problem]:
         agents: Ids of the agents the firm has.
     """
     ids = {s.id for s in template.steps}
-    found = [
-        *_doubles(template),
+    # A double hides the step that somebody meant, so what refers to that step is not wrong yet.
+    found = list(_doubles(template)) or [
         *_unknown_dependencies(template, ids),
         *_unknown_agents(template, agents),
     ]
@@ -36,7 +36,7 @@ def problems(template: Template, *, agents: frozenset[str]) -> list[Problem]:
         sentence = f"steps wait for each other in a circle ({arrows}): remove one `after` entry"
         position = next(i for i, s in enumerate(template.steps) if s.id == circle[0])
         return [Problem(("steps", position, "after"), sentence)]
-    return found or list(_condition_problems(template))
+    return found or [*_rework_problems(template), *_condition_problems(template)]
 
 
 def did_you_mean(word: str, known: set[str] | frozenset[str]) -> str:
@@ -74,16 +74,27 @@ def _unknown_agents(template: Template, agents: frozenset[str]) -> Iterator[Prob
         ]
         for place, agent in named:
             if agent not in agents:
-                sentence = f"step '{step.id}': unknown agent '{agent}'{did_you_mean(agent, agents)}"
+                sentence = f"step '{step.id}': unknown agent '{agent}'" + (
+                    did_you_mean(agent, agents) or "; `prisma-assets agents list` names them all"
+                )
                 yield Problem(("steps", position, *place), sentence)
+
+
+def _rework_problems(template: Template) -> Iterator[Problem]:
+    for position, step in enumerate(template.steps):
+        targets = step.sign_off.rework if step.sign_off is not None else ()
+        for place, other in enumerate(targets):
+            if other not in template.upstream(step.id) | {step.id}:
+                sentence = f"step '{step.id}': rework goes back to '{other}', which does not come before it"
+                yield Problem(("steps", position, "sign_off", "rework", place), sentence)
 
 
 def _condition_problems(template: Template) -> Iterator[Problem]:
     for position, step in enumerate(template.steps):
         upstream = template.upstream(step.id)
-        for path, condition, may_read_output in step.conditions():
+        for path, condition, extra in step.expressions():
             place = ("steps", position, *path)
-            allowed = ROOTS if may_read_output else ROOTS - {"output"}
+            allowed = (ROOTS - {"output", "item"}) | extra
             for name in sorted(condition.roots - allowed):
                 known = ", ".join(sorted(allowed))
                 yield Problem(

@@ -90,25 +90,7 @@ def engagement_facts(figures: Figures) -> dict[str, Any]:
             "significant_risks": ["Obsolescence of slow-moving inventory"],
         },
         "control_tests": _control_tests(),
-        "completion": {
-            "subsequent_events": [
-                {
-                    "on": "2010-01-19",
-                    "description": "A storm damaged the roof of one distribution center; insured, no goods lost",
-                    "kind": "non_adjusting",
-                    "is_reflected": True,
-                },
-                {
-                    "on": "2010-01-27",
-                    "description": "A customer that owed since summer filed for protection from its creditors",
-                    "kind": "adjusting",
-                    "is_reflected": True,
-                },
-            ],
-            "subsequent_events_reviewed_through": "2010-02-09",
-            "going_concern_assessment": "no uncertainty",
-            "representation_letter_date": "2010-02-09",
-        },
+        "completion": _completion(),
     }
 
 
@@ -170,6 +152,29 @@ def _member(user: str, name: str, role: str, *, years: int) -> dict[str, Any]:
         "name": f"{name} (fictional)",
         "roles": [role],
         "years_on_engagement": years,
+    }
+
+
+def _completion() -> dict[str, Any]:
+    return {
+        "subsequent_events": [
+            {
+                "on": "2010-01-19",
+                "description": "A storm damaged the roof of one distribution center; insured, no goods lost",
+                "kind": "non_adjusting",
+                "is_reflected": True,
+            },
+            {
+                "on": "2010-01-27",
+                "description": "A customer that owed since summer filed for protection from its creditors",
+                "kind": "adjusting",
+                "is_reflected": True,
+            },
+        ],
+        "subsequent_events_reviewed_through": "2010-02-09",
+        "going_concern_assessment": "no uncertainty",
+        "representation_letter_date": "2010-02-09",
+        "report_date": "2010-02-09",
     }
 
 

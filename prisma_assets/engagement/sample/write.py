@@ -1,6 +1,7 @@
 """Writes the sample engagement: the folder, and beside it the list of planted errors the audit never reads."""
 
 import csv
+import errno
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from prisma_assets.domain.audit.score import PlantedErrors
-from prisma_assets.domain.errors import InputError
+from prisma_assets.domain.errors import InputError, PrismaError
 from prisma_assets.engagement.sample.build import SampleBooks, build_books, planted_errors
 from prisma_assets.engagement.sample.facts import (
     LEDGER_FILE,
@@ -78,6 +79,7 @@ def write_sample(folder: Path, *, seed: int = 2009, lines: int = 60_000) -> Samp
 
     Raises:
         InputError: A number is out of range, or the folder holds something else or cannot be written.
+        PrismaError: The disk is full; nothing was written.
     """
     _check_numbers(seed=seed, lines=lines)
     folder = folder.expanduser().absolute()
@@ -90,8 +92,12 @@ def write_sample(folder: Path, *, seed: int = 2009, lines: int = 60_000) -> Samp
     try:
         _replace_folder(folder, planted_file, _files(books, tables, planted))
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise PrismaError(
+                f"{folder}: the disk is full; make room or choose a folder on another disk"
+            ) from error
         raise InputError(
-            f"{folder}: cannot be written ({error.strerror}); choose a folder with room that you may write to"
+            f"{folder}: cannot be written ({error.strerror}); choose a folder that you may write to"
         ) from error
     counts = {name: len(next(iter(columns.values()))) for name, columns in tables.items()}
     return SampleSummary(

@@ -31,14 +31,19 @@ order by created_at desc
 limit %(limit)s
 
 -- waiting_executions --
--- Executions that wait and were given a decision since they last rested, oldest first. Key: workflow_execution_id.
-select e.workflow_execution_id, e.template_name, count(*) as decisions
+-- Executions that rest and may go on, latest news first: waiting with a decision given since they last rested, or opened
+-- again for rework. Those that lack a second signature stay here and must not hide what comes later. Key: workflow_execution_id.
+select e.workflow_execution_id, e.template_name, e.status, s.decisions,
+       (select count(*) from execution_runs r where r.workflow_execution_id = e.workflow_execution_id) as runs
 from workflow_executions e
-join step_sign_offs s using (workflow_execution_id)
-where e.status = 'WAITING_APPROVAL'
-group by e.workflow_execution_id
-having max(s.decided_at) > e.updated_at
-order by max(s.decided_at)
+cross join lateral (
+    select count(*) as decisions, max(decided_at) as decided_at
+    from step_sign_offs s
+    where s.workflow_execution_id = e.workflow_execution_id
+) s
+where (e.status = 'PENDING' and e.dagster_run_id is not null)
+   or (e.status = 'WAITING_APPROVAL' and s.decided_at > e.updated_at)
+order by greatest(e.updated_at, s.decided_at) desc
 limit %(limit)s
 
 -- update_execution_started --
@@ -63,7 +68,7 @@ from (
            -- One unpriced step leaves the total unknown, which is not the same as free.
            case when bool_and(cost_usd is not null or status = 'SKIPPED') then coalesce(sum(cost_usd), 0) end as cost_usd
     from latest_step_executions
-    where workflow_execution_id = %(workflow_execution_id)s
+    where workflow_execution_id = %(workflow_execution_id)s and map_key = ''
 ) s
 where e.workflow_execution_id = %(workflow_execution_id)s
 
@@ -72,19 +77,29 @@ where e.workflow_execution_id = %(workflow_execution_id)s
 select step_execution_id, step_id, step_name, iteration, attempt, status, agent_id, agent_version, output, output_hash,
        workpaper, error, duration_ms, cost_usd, started_at, completed_at
 from latest_step_executions
-where workflow_execution_id = %(workflow_execution_id)s
+where workflow_execution_id = %(workflow_execution_id)s and map_key = ''
 order by started_at, step_id
+
+-- branch_records --
+-- Branches of one for-each step in one iteration. Key: map_key.
+select step_execution_id, step_id, step_name, iteration, map_key, attempt, status, agent_id, agent_version, output,
+       output_hash, workpaper, error, duration_ms, cost_usd, started_at, completed_at
+from workflow_step_executions
+where workflow_execution_id = %(workflow_execution_id)s and step_id = %(step_id)s and iteration = %(iteration)s
+  and map_key <> ''
+order by map_key
 
 -- upsert_step_started --
 -- A step begins, or begins again after a crash or failure; a completed one is never touched. Rows: none if completed.
 insert into workflow_step_executions as w (
-    workflow_execution_id, step_id, step_name, iteration, attempt, agent_id, input_hash, status, started_at)
+    workflow_execution_id, step_id, step_name, iteration, map_key, attempt, agent_id, input_hash, status, started_at)
 values (
-    %(workflow_execution_id)s, %(step_id)s, %(step_name)s, %(iteration)s, 1, %(agent_id)s, %(input_hash)s, 'RUNNING',
-    clock_timestamp())
+    %(workflow_execution_id)s, %(step_id)s, %(step_name)s, %(iteration)s, %(map_key)s, 1, %(agent_id)s, %(input_hash)s,
+    'RUNNING', clock_timestamp())
 on conflict (workflow_execution_id, step_id, iteration, map_key) do update
-set attempt = w.attempt + 1, status = 'RUNNING', input_hash = excluded.input_hash, error = null,
-    started_at = clock_timestamp(), completed_at = null
+set attempt = case when w.status = 'PENDING' then w.attempt else w.attempt + 1 end,  -- a rework opens as PENDING
+    status = 'RUNNING', input_hash = excluded.input_hash, error = null, started_at = clock_timestamp(),
+    completed_at = null
 where w.status not in ('COMPLETED', 'SKIPPED', 'WAITING_APPROVAL')
 returning step_execution_id
 
@@ -102,7 +117,7 @@ where step_execution_id = %(step_execution_id)s
 -- The step failed, timed out or was cancelled.
 update workflow_step_executions
 set status = %(status)s, error = %(error)s, completed_at = clock_timestamp()
-where step_execution_id = %(step_execution_id)s
+where step_execution_id = %(step_execution_id)s and status = 'RUNNING'
 
 -- update_step_signed --
 -- The sign-off is complete.
@@ -118,7 +133,10 @@ insert into workflow_step_executions (
 values (
     %(workflow_execution_id)s, %(step_id)s, %(step_name)s, %(iteration)s, 1, %(agent_id)s, %(condition_expr)s, false,
     'SKIPPED', clock_timestamp(), clock_timestamp())
-on conflict do nothing
+on conflict (workflow_execution_id, step_id, iteration, map_key) do update
+set status = 'SKIPPED', condition_expr = excluded.condition_expr, condition_result = false,
+    started_at = excluded.started_at, completed_at = excluded.completed_at
+where workflow_step_executions.status = 'PENDING'
 
 -- insert_step_iteration --
 -- Changes were requested: the steps open a new iteration in which they are done again.
@@ -126,7 +144,7 @@ insert into workflow_step_executions (
     workflow_execution_id, step_id, step_name, iteration, attempt, agent_id, status)
 select workflow_execution_id, step_id, step_name, iteration + 1, 1, agent_id, 'PENDING'
 from latest_step_executions
-where workflow_execution_id = %(workflow_execution_id)s and step_id = %(step_id)s
+where workflow_execution_id = %(workflow_execution_id)s and step_id = %(step_id)s and map_key = ''
 on conflict do nothing
 
 -- sign_offs --

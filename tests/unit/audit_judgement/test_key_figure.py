@@ -28,6 +28,11 @@ def _statements(*rows: tuple[str, str, str, int]) -> Books:
         ),
         ("L7", "Net cash provided by operating activities", "CF", "operating_cash_flow"),
         ("L8", "Trade receivables, net", "BS", "receivables"),
+        ("L1", "Operating revenues (1)", "IS", "revenue"),
+        ("L2", "Pre-tax earnings/(loss)", "IS", "profit_before_tax"),
+        ("L2", "Pretax income from continuing operations", "IS", "profit_before_tax"),
+        ("L7", "Net operating cash", "CF", "operating_cash_flow"),
+        ("NetCashProvidedByUsedInOperatingActivities_CF", "TOTAL", "CF", "operating_cash_flow"),
     ],
 )  # fmt: skip
 def test_a_statement_line_is_recognised_by_id_or_caption(line_id, caption, statement, figure):

@@ -19,7 +19,7 @@ CLEAN = OpinionFacts(
     overall_cents=1_000,
     uncorrected_cents=0,
     gaps=(),
-    has_any_evidence=True,
+    has_foundation=True,
     misstatement_is_pervasive=False,
     scope_is_pervasive=False,
     going_concern="STABLE",
@@ -38,7 +38,7 @@ CLEAN = OpinionFacts(
         ({"uncorrected_cents": 10**9}, "QUALIFIED"),  # a ratio never makes it pervasive
         ({"gaps": ("no letter",)}, "QUALIFIED"),
         ({"gaps": ("no books",), "scope_is_pervasive": True}, "DISCLAIMER"),
-        ({"gaps": ("nothing",), "has_any_evidence": False}, "DISCLAIMER"),
+        ({"gaps": ("nothing",), "has_foundation": False}, "DISCLAIMER"),
         ({"going_concern": "SIGNIFICANT_DOUBT"}, "UNMODIFIED"),
         ({"going_concern": "MATERIAL_UNCERTAINTY", "going_concern_disclosed": True}, "UNMODIFIED"),
         ({"going_concern": "MATERIAL_UNCERTAINTY", "going_concern_disclosed": False}, "QUALIFIED"),
@@ -59,14 +59,14 @@ def test_the_gravest_ground_decides(changes, opinion):
     overall=st.none() | st.integers(1, 10**9),
     found=st.none() | st.integers(0, 10**12),
     scope=st.booleans(),
-    has_any=st.booleans(),
+    founded=st.booleans(),
     concern=st.sampled_from([None, "STABLE", "SIGNIFICANT_DOUBT", "MATERIAL_UNCERTAINTY"]),
 )
-def test_a_gap_in_the_evidence_is_never_a_clean_opinion(overall, found, scope, has_any, concern):
+def test_a_gap_in_the_evidence_is_never_a_clean_opinion(overall, found, scope, founded, concern):
     """Whatever else the file says."""
     facts = replace(
         CLEAN, overall_cents=overall, uncorrected_cents=found, gaps=("gap",),
-        scope_is_pervasive=scope, has_any_evidence=has_any, going_concern=concern,
+        scope_is_pervasive=scope, has_foundation=founded, going_concern=concern,
     )  # fmt: skip
 
     assert decide(facts).opinion != "UNMODIFIED"
@@ -115,18 +115,27 @@ def test_a_disclaimer_carries_no_key_audit_matters(changes, heading, has_matters
 
 
 def test_every_key_procedure_missing_is_a_gap():
-    """A file without results has every gap and no evidence; components are a gap for groups only."""
-    missing, has_any = gaps({}, is_group=False)
+    """A file without results has every gap and no foundation; components are a gap for groups only."""
+    missing, has_foundation = gaps({}, is_group=False)
     of_group, _ = gaps({}, is_group=True)
 
-    assert not has_any
+    assert not has_foundation
     assert len(of_group) == len(KEY_PROCEDURES) == len(missing) + 1
 
 
 def test_a_gap_says_why():
     """The reason travels from the step to the report."""
     state = {"is_performed": False, "reason": "the client provided no table payments_made"}
-    missing, has_any = gaps({"a08": {"key_procedures": {"payments": state}}}, is_group=False)
+    missing, has_foundation = gaps({"a08": {"key_procedures": {"payments": state}}}, is_group=False)
 
     assert any("payments_made" in text for text in missing)
-    assert not has_any
+    assert not has_foundation
+
+
+@pytest.mark.parametrize("key", [("a05", "materiality"), ("a10", "statements")])
+def test_materiality_or_the_statements_are_a_foundation(key):
+    """One of them is enough to speak of the statements at all; duplicates in a list of payments are not."""
+    step, name = key
+    steps = {step: {"key_procedures": {name: {"is_performed": True, "reason": ""}}}}
+
+    assert gaps(steps, is_group=False)[1]

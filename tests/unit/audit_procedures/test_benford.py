@@ -24,7 +24,7 @@ def test_leading_digits_are_exact(amount):
 
 
 def test_expected_proportions_follow_the_law():
-    """log10(1 + 1/d) over all pairs is one; 10 leads 4.139 % of amounts (Nigrini 2012, table 1.3)."""
+    """log10(1 + 1/d) over all pairs is one; 10 leads 4.139 % of amounts."""
     assert benford.EXPECTED.sum() == pytest.approx(1)
     assert benford.EXPECTED[0] == pytest.approx(0.04139, abs=5e-6)
     assert benford.EXPECTED[-1] == pytest.approx(0.00436, abs=5e-6)

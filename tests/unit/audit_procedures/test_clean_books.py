@@ -16,6 +16,7 @@ from prisma_assets.domain.audit import (
     tie_out,
 )
 from prisma_assets.domain.audit.books import Books
+from prisma_assets.domain.audit.table import TABLES
 
 PROCEDURES = (
     tie_out.unbalanced_entries,
@@ -84,6 +85,30 @@ def test_empty_tables_are_said_to_be_empty(procedure, clean_tables, period):
     outcome = run(procedure, Books(tables=empty), period)
 
     assert outcome.procedure.status == "not performed"
+
+
+@pytest.mark.parametrize("has_columns", [True, False], ids=["empty columns", "no columns"])
+@pytest.mark.parametrize(
+    "procedure", [*PROCEDURES, benford.first_two_digits], ids=lambda p: p.__name__
+)
+def test_required_columns_alone_are_enough_to_answer(procedure, has_columns, clean_tables, period):
+    """A client who leaves out every optional column, or leaves it blank, gets an answer, and no made-up findings."""
+    bare = {}
+    for name, frame in clean_tables().items():
+        optional = [
+            c.frame_name for c in TABLES[name].columns if not c.required and c.frame_name in frame
+        ]
+        bare[name] = frame.drop(columns=optional)
+        if has_columns:
+            blank = frame[optional].astype(
+                {c: "Int64" for c in optional if frame[c].dtype == "int64"}
+            )
+            bare[name] = bare[name].join(blank.where(pd.Series(False, index=frame.index)))
+
+    outcome = run(procedure, Books(tables=bare), period)
+
+    assert outcome.procedure.reason or outcome.procedure.result
+    assert outcome.findings == ()
 
 
 @pytest.mark.parametrize("procedure", PROCEDURES, ids=lambda p: p.__name__)

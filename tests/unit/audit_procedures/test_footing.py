@@ -136,15 +136,59 @@ def test_rounded_statements_may_leave_half_a_unit(clean_tables):
 
 
 @pytest.mark.parametrize(
-    ("line", "record"), [("assets", "assets"), ("cf_profit", "cf_profit"), ("change", "change")]
+    ("line", "kind"),
+    [
+        ("assets", "statement_cross_check"),
+        ("cf_profit", "statement_cross_check"),
+        # Overdrafts or cash held for sale may explain it: the client reconciles it.
+        ("change", "cash_reconciliation_difference"),
+    ],
 )
-def test_statements_that_disagree_are_found(clean_tables, line, record):
+def test_statements_that_disagree_are_found(clean_tables, line, kind):
     """Grand totals, profit and the change in cash stand in two places and must be equal."""
     outcome = footing.statement_cross_checks(change(clean_tables(), line, 40))
 
     assert [(f.kind, f.record_id, abs(f.amount_cents)) for f in outcome.findings] == [
-        ("statement_cross_check", record, 40)
+        (kind, line, 40)
     ]
+
+
+def _statements(*rows: tuple[str, str, str, int, int]) -> Books:
+    names = ["line_id", "statement", "caption", "amount_cents", "amount_prior_year_cents"]
+    return Books(tables={"financial_statements": pd.DataFrame(rows, columns=names)})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("IncreaseDecreaseInRestrictedCash", "Net (increase) decrease in restricted cash", 7),
+        ("Overdrafts", "Net increase in outstanding payments in excess of cash balance", 7),
+        ("Change_CF", "Net change in cash from continuing operations", 7),
+    ],
+)
+def test_a_change_of_some_cash_is_not_the_change_of_cash(other):
+    """Filed statements show changes of restricted cash, overdrafts and parts of the business above that of all cash."""
+    line_id, caption, amount = other
+    books = _statements(
+        ("Cash", "BS", "Cash", 30, 25),
+        ("CashTotal", "BS", "Total cash and cash equivalents", 90, 60),
+        (line_id, "CF", caption, amount, 0),
+        ("NetIncrease", "CF", "Net increase (decrease) in cash and cash equivalents (note 4)", 30, 0),
+    )  # fmt: skip
+
+    outcome = footing.statement_cross_checks(books)
+
+    assert outcome.figures == {"checks": 1, "exceptions": 0}
+
+
+def test_profit_is_compared_with_the_same_profit():
+    """The group's profit and the owners' share both stand in the income statement; the cash flow starts with either."""
+    income = [("ProfitLoss", "IS", "Net loss", -72, 0), ("NetIncomeLoss", "IS", "Net loss attributable to owners", -71, 0)]  # fmt: skip
+
+    for start, caption, amount in (("ProfitLoss_CF", "Net loss", -72), ("NetIncomeLossCashFlow", "Net loss", -71)):  # fmt: skip
+        outcome = footing.statement_cross_checks(_statements(*income, (start, "CF", caption, amount, 0)))  # fmt: skip
+
+        assert outcome.figures == {"checks": 2, "exceptions": 0}
 
 
 def test_liabilities_and_equity_may_stand_apart(clean_tables):

@@ -1,7 +1,7 @@
 """A small trader's clean books, built by arithmetic, and a way to run steps on them."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -271,48 +271,78 @@ def facts() -> Callable[..., Engagement]:
     return trader_facts
 
 
+def _run_step(
+    name: str,
+    tables: Mapping[str, pd.DataFrame],
+    engagement: Engagement,
+    steps: Mapping[str, Any],
+) -> StepResult:
+    step_id = _step_id(name)
+    task = AgentTask(
+        call_id=step_id, agent_id="audit-test-001", task=name, step_id=step_id, steps=steps,
+        as_of=AS_OF,
+    )  # fmt: skip
+    return _step_function(name)(StepWork(engagement=engagement, books=books_of(tables), task=task))
+
+
+def _step_id(name: str) -> str:
+    return f"a{list(ASSIGNMENTS).index(name) + 1:02d}"
+
+
+def _run_steps(
+    tables: Mapping[str, pd.DataFrame],
+    engagement: Engagement,
+    steps: Collection[str],
+    outputs: dict[str, Any],
+) -> dict[str, StepResult]:
+    """Run steps in order; `outputs` holds those of the others and takes up the new ones."""
+    results = {}
+    for name in ASSIGNMENTS:
+        step_id = _step_id(name)
+        if step_id not in steps or _is_skipped(step_id, outputs):
+            continue
+        results[step_id] = _run_step(name, tables, engagement, outputs)
+        # Through JSON, as the store hands outputs on.
+        outputs[step_id] = json.loads(json.dumps(results[step_id].outputs, allow_nan=False))
+    return results
+
+
+ALL_STEPS = tuple(_step_id(name) for name in ASSIGNMENTS)
+
+
+@cache
+def _clean_audit() -> tuple[dict[str, StepResult], dict[str, Any]]:
+    outputs: dict[str, Any] = {}
+    results = _run_steps(trader_tables(), trader_facts(), ALL_STEPS, outputs)
+    return results, outputs
+
+
 @pytest.fixture
-def run_step() -> Callable[..., StepResult]:
-    """Runs one step by task name on tables, facts and earlier outputs."""
+def clean_audit() -> dict[str, StepResult]:
+    """Results of the whole audit of the clean books, by step id."""
+    return _clean_audit()[0]
+
+
+@pytest.fixture
+def run_audit() -> Callable[..., dict[str, StepResult]]:
+    """Runs steps in order as the template does and gives their results by step id.
+
+    `only` names the steps that the change concerns; the others' outputs are those of the clean audit.
+    """
 
     def run(
-        name: str,
         tables: Mapping[str, pd.DataFrame] | None = None,
         engagement: Engagement | None = None,
-        steps: Mapping[str, Any] | None = None,
-    ) -> StepResult:
-        step_id = f"a{list(ASSIGNMENTS).index(name) + 1:02d}"
-        task = AgentTask(
-            call_id=step_id, agent_id="audit-test-001", task=name, step_id=step_id,
-            steps=steps or {}, as_of=AS_OF,
-        )  # fmt: skip
-        work = StepWork(
-            engagement=engagement or trader_facts(),
-            books=books_of(trader_tables() if tables is None else tables),
-            task=task,
-        )
-        return _step_function(name)(work)
-
-    return run
-
-
-@pytest.fixture
-def run_audit(run_step: Callable[..., StepResult]) -> Callable[..., dict[str, StepResult]]:
-    """Runs the steps in order as the template does, and gives their results by step id."""
-
-    def run(
-        tables: Mapping[str, pd.DataFrame] | None = None, engagement: Engagement | None = None
+        *,
+        only: Collection[str] | None = None,
     ) -> dict[str, StepResult]:
-        results: dict[str, StepResult] = {}
-        outputs: dict[str, Any] = {}
-        for number, name in enumerate(ASSIGNMENTS, start=1):
-            step_id = f"a{number:02d}"
-            if _is_skipped(step_id, outputs):
-                continue
-            results[step_id] = run_step(name, tables, engagement, outputs)
-            # Through JSON, as the store hands outputs on.
-            outputs[step_id] = json.loads(json.dumps(results[step_id].outputs, allow_nan=False))
-        return results
+        outputs = {} if only is None else dict(_clean_audit()[1])
+        return _run_steps(
+            trader_tables() if tables is None else tables,
+            engagement or trader_facts(),
+            ALL_STEPS if only is None else only,
+            outputs,
+        )
 
     return run
 

@@ -6,9 +6,9 @@ import pytest
 from prisma_assets.domain.audit.opinion import KEY_PROCEDURES
 
 
-def test_clean_books_lead_to_an_unmodified_opinion(run_audit):
+def test_clean_books_lead_to_an_unmodified_opinion(clean_audit):
     """Every key procedure on file and nothing found: the draft is unmodified and nothing stands against release."""
-    results = run_audit()
+    results = clean_audit
 
     assert results["a12"].outputs["opinion"] == "UNMODIFIED"
     assert results["a08"].outputs["conclusion"] == "acceptable"
@@ -17,9 +17,9 @@ def test_clean_books_lead_to_an_unmodified_opinion(run_audit):
     assert results["a14"].outputs["release_obstacles"] == []
 
 
-def test_every_step_names_every_procedure_and_concludes(run_audit):
+def test_every_step_names_every_procedure_and_concludes(clean_audit):
     """A reviewer finds an objective, procedures with a status, a conclusion, standards and evidence in each workpaper."""
-    for step_id, result in run_audit().items():
+    for step_id, result in clean_audit.items():
         paper = result.workpaper
         assert paper.step_id == step_id
         assert all((paper.objective, paper.conclusion, paper.references, paper.sources))
@@ -28,12 +28,11 @@ def test_every_step_names_every_procedure_and_concludes(run_audit):
         assert all(p.result for p in paper.procedures if p.status == "performed")
 
 
-def test_the_same_books_give_the_same_seal(run_audit):
+def test_the_same_books_give_the_same_seal(run_audit, clean_audit):
     """Nothing in the audit depends on clock, chance or the order of sets."""
-    assert (
-        run_audit()["a14"].outputs["archive_manifest_sha256"]
-        == run_audit()["a14"].outputs["archive_manifest_sha256"]
-    )
+    again = run_audit()["a14"].outputs["archive_manifest_sha256"]
+
+    assert again == clean_audit["a14"].outputs["archive_manifest_sha256"]
 
 
 @pytest.fixture
@@ -73,7 +72,7 @@ def test_corrected_misstatements_no_longer_count(run_audit, wrong_tables, facts)
     """The client corrects one kind and one record: only the rest remains."""
     completion = facts().completion.model_dump() | {"corrected": ["duplicate_payment", "INV059"]}
 
-    results = run_audit(wrong_tables, facts(completion=completion))
+    results = run_audit(wrong_tables, facts(completion=completion), only=("a08", "a11"))
 
     remaining = results["a11"].outputs["uncorrected_total_cents"]
     assert remaining == _invoiced(wrong_tables, "INV010")
@@ -87,12 +86,12 @@ def test_a_pervasive_misstatement_is_only_ever_a_persons_word(run_audit, wrong_t
     """The same amounts are adverse once people recorded that they are pervasive."""
     completion = facts().completion.model_dump() | {"misstatement_is_pervasive": True}
 
-    opinion = run_audit(wrong_tables, facts(completion=completion))["a12"].outputs["opinion"]
+    results = run_audit(wrong_tables, facts(completion=completion), only=("a08", "a11", "a12"))
 
-    assert opinion == "ADVERSE"
+    assert results["a12"].outputs["opinion"] == "ADVERSE"
 
 
-def test_an_invoice_found_twice_is_one_misstatement(run_step, run_audit, wrong_tables, facts):
+def test_an_invoice_found_twice_is_one_misstatement(run_audit, wrong_tables, facts):
     """An invoice without goods that is also wrong in the sample is counted where it was found and not projected."""
     wrong_tables["shipments_made"] = wrong_tables["shipments_made"].query("invoice_id != 'INV050'")
     results = [r.model_dump() for r in facts().sample_results]
@@ -100,7 +99,8 @@ def test_an_invoice_found_twice_is_one_misstatement(run_step, run_audit, wrong_t
         if row["record_id"] == "INV050":
             row["audited_amount"] = "0"
 
-    outcome = run_audit(wrong_tables, facts(sample_results=results))["a08"].outputs
+    audit = run_audit(wrong_tables, facts(sample_results=results), only=("a08",))
+    outcome = audit["a08"].outputs
 
     assert [m["kind"] for m in outcome["misstatements"] if m["nature"] == "projected"] == []
     total = _paid_again(wrong_tables) + _invoiced(wrong_tables, "INV010", "INV050", "INV059")
@@ -112,9 +112,9 @@ def test_a_misstatement_found_only_in_the_sample_is_projected(run_audit, facts):
     results = [r.model_dump() for r in facts().sample_results]
     results[0]["audited_amount"] = "0"  # the first unpaid invoice is not owed
 
-    outcome = run_audit(engagement=facts(sample_results=results))["a08"].outputs
+    audit = run_audit(engagement=facts(sample_results=results), only=("a08",))
 
-    (row,) = outcome["misstatements"]
+    (row,) = audit["a08"].outputs["misstatements"]
     assert (row["kind"], row["nature"]) == ("projected_receivables", "projected")
     assert row["total_cents"] > 0
 
@@ -135,20 +135,20 @@ def test_without_books_there_is_a_disclaimer_and_no_figure(run_audit, facts):
 
 
 @pytest.mark.parametrize(
-    ("missing", "gap"),
+    ("missing", "step", "gap"),
     [
-        ("gl_detail", "journal entries were tested"),
-        ("shipments_made", "revenue was tested"),
-        ("open_accounts_receivable", "receivables were sampled"),
-        ("payments_made", "payments were tested"),
-        ("financial_statements", "the statements were agreed"),
+        ("gl_detail", "a07", "journal entries were tested"),
+        ("shipments_made", "a08", "revenue was tested"),
+        ("open_accounts_receivable", "a08", "receivables were sampled"),
+        ("payments_made", "a08", "payments were tested"),
+        ("financial_statements", "a10", "the statements were agreed"),
     ],
 )
-def test_a_missing_table_is_a_gap_and_never_a_clean_opinion(run_audit, tables, missing, gap):
+def test_a_missing_table_is_a_gap_and_never_a_clean_opinion(run_audit, tables, missing, step, gap):
     """Evidence that could not be obtained limits the scope: the draft is qualified and names the gap."""
     del tables[missing]
 
-    results = run_audit(tables)
+    results = run_audit(tables, only=("a03", step, "a12"))
 
     assert results["a03"].outputs["pbc_complete"] is False
     assert results["a12"].outputs["opinion"] == "QUALIFIED"
@@ -157,13 +157,13 @@ def test_a_missing_table_is_a_gap_and_never_a_clean_opinion(run_audit, tables, m
 
 def test_a_sample_without_results_is_no_evidence(run_audit, facts):
     """Items were selected and nobody has looked at them yet: further procedures, and no clean opinion."""
-    results = run_audit(engagement=facts(sample_results=[]))
+    results = run_audit(engagement=facts(sample_results=[]), only=("a08", "a12"))
 
     assert results["a08"].outputs["conclusion"] == "further_procedures_required"
     assert results["a12"].outputs["opinion"] == "QUALIFIED"
 
 
-def test_key_procedures_are_all_reported_by_their_steps(run_audit, facts):
+def test_key_procedures_are_all_reported_by_their_steps(run_audit, clean_audit, facts):
     """A key procedure that no step reports would be a gap for ever."""
     group = facts(
         client={"id": "C-1", "name": "Trader Ltd", "is_group": True},
@@ -172,7 +172,7 @@ def test_key_procedures_are_all_reported_by_their_steps(run_audit, facts):
         ],
     )  # fmt: skip
 
-    results = run_audit(engagement=group)
+    results = clean_audit | run_audit(engagement=group, only=("a02", "a09", "a12"))
 
     for procedure in KEY_PROCEDURES:
         state = results[procedure.step_id].outputs["key_procedures"][procedure.key]
@@ -187,7 +187,7 @@ def test_doubt_about_going_concern_asks_the_partner(run_audit, tables):
     lines.loc["operatingcashflow", "amount_cents"] = -1
     tables["financial_statements"] = lines.reset_index()
 
-    results = run_audit(tables)
+    results = run_audit(tables, only=("a11", "a12"))
 
     assert results["a11"].outputs["going_concern"] == "SIGNIFICANT_DOUBT"
     assert any("material uncertainty" in q for q in results["a12"].outputs["needs_judgement"])
@@ -198,7 +198,7 @@ def test_a_statement_line_changed_by_hand_is_one_misstatement(run_audit, tables)
     lines = tables["financial_statements"]
     lines.loc[lines["line_id"] == "wages", "amount_cents"] += 5_000_00
 
-    outputs = run_audit(tables)["a10"].outputs
+    outputs = run_audit(tables, only=("a10",))["a10"].outputs
 
     (row,) = outputs["misstatements"]
     assert (row["kind"], row["items"], row["total_cents"]) == ("statement_difference", 1, 5_000_00)
@@ -214,7 +214,7 @@ def test_unbalanced_entries_are_counted_where_they_are_found(run_audit, tables):
     accounts = tables["trial_balance"]
     accounts.loc[accounts["gl_account_number"] == "6000", "amount_ending_cents"] += 700_00
 
-    results = run_audit(tables)
+    results = run_audit(tables, only=("a03",))
 
     assert results["a03"].outputs["tb_balanced"] is False
     assert results["a03"].outputs["misstatements"] == [

@@ -67,7 +67,7 @@ def test_a_valid_template_is_read():
             "t.yaml:19:5: unknown key 'steps.1.afterwards'; did you mean 'after'?",
         ),
         ("timeout: 30s", "timeout: 30", "t.yaml:13:5: steps.0.timeout: '30' is not a duration"),
-        ("steps.s1.risk ==", "steps.s1.risk = =", "t.yaml:20:5: steps.1.when: condition"),
+        ("steps.s1.risk ==", "steps.s1.risk = =", "t.yaml:20:5: steps.1.when: `steps.s1.risk = ="),
         ("steps.s1.risk", "stepz.s1.risk", "unknown name 'stepz'"),
         (
             "steps.s1.risk",
@@ -78,7 +78,7 @@ def test_a_valid_template_is_read():
         (
             "roles: [MANAGER,",
             "roles: [BOSS,",
-            "Input should be 'PARTNER', 'MANAGER', 'EMPLOYEE' or 'EQR'",
+            "'BOSS' is none of 'PARTNER', 'MANAGER', 'EMPLOYEE' or 'EQR'",
         ),
         ("id: s2", "id: s1", "t.yaml:8:5: two steps have the id 's1'"),
         ("title: Small review\n", "", "'title' is missing; add it"),

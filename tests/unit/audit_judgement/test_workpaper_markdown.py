@@ -1,7 +1,7 @@
 """The workpaper as a partner reads it."""
 
-from prisma_assets.agents.embedded.markdown import render_markdown
 from prisma_assets.domain.audit.workpaper import Evidence, Finding, Procedure, Workpaper
+from prisma_assets.domain.audit.workpaper_markdown import render_markdown
 
 
 def _paper(**changes: object) -> Workpaper:

@@ -1,0 +1,198 @@
+"""The work behind `run`, `status`, `approve` and `resume`."""
+
+import getpass
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prisma_assets.command.connection import ask, known, library, migrated_server
+from prisma_assets.command.output import note
+from prisma_assets.command.report import DONE_AS_ASKED, report, show
+from prisma_assets.domain.errors import InputError, PrismaError
+from prisma_assets.domain.workflow.execution import RESUMABLE
+from prisma_assets.domain.workflow.sign_off import SignOffState
+from prisma_assets.domain.workflow.template import Template
+from prisma_assets.domain.workflow.validation import did_you_mean
+from prisma_assets.engine.opening import Opening, checked, store_opening
+from prisma_assets.engine.run import check_template
+from prisma_assets.engine.sign_off import DECISIONS, give
+from prisma_assets.settings import Settings
+from prisma_assets.store.run_lock import is_worked_on
+from prisma_assets.store.server import ServerUrls
+from prisma_assets.store.workflow_record import Execution, NewSignOff
+
+_TAG = "prisma/execution_id"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What somebody asks `run` for, as typed."""
+
+    template: str
+    engagement: Path | None
+    inputs: Sequence[str]
+    """NAME=VALUE each."""
+    sign_offs: Path | None
+    user: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """A decision on a step, as typed."""
+
+    step: str
+    user: str
+    decision: str
+    comment: str
+    role: str | None
+
+
+def run(settings: Settings, asked: Asked, *, as_json: bool) -> int:
+    """Check everything, open an execution and work on it as far as sign-offs allow."""
+    template = library(settings).get(asked.template)
+    opening = Opening(
+        template=template,
+        inputs=_given_inputs(template, asked),
+        created_by=asked.user or _me(),
+        sign_offs=asked.sign_offs,
+    )
+    ready = checked(opening)
+    _warn(ready.execution.context["engagement_folder"])
+    with migrated_server(settings) as urls:
+        execution, _ = ask(urls, lambda store: store_opening(store, ready))
+        note(f"execution {execution.id}")
+        return _work(settings, urls, template, execution.id, as_json=as_json)
+
+
+def status(settings: Settings, execution_id: str, *, as_json: bool) -> int:
+    """Show an execution; says so when nobody works on one that was left in the middle."""
+    with migrated_server(settings) as urls:
+        execution = ask(urls, lambda store: known(store, execution_id))
+        template = library(settings).get(execution.template_name)
+        if execution.status == "RUNNING" and not ask(
+            urls, lambda store: is_worked_on(store.database, execution.id)
+        ):
+            note(
+                f"the process that worked on it has died; `prisma-assets resume {execution.id}` continues it"
+            )
+        show(ask(urls, lambda store: report(store, execution, template)), as_json=as_json)
+    return 0
+
+
+def approve(settings: Settings, execution_id: str, given: Given, *, as_json: bool) -> int:
+    """Record a decision on a step that waits."""
+    kind = next((d for d in DECISIONS if d == given.decision), None)
+    if kind is None:
+        hint = did_you_mean(given.decision, set(DECISIONS))
+        raise InputError(f"--decision is approve, reject or changes, not '{given.decision}'{hint}")
+    with migrated_server(settings) as urls:
+        execution = ask(urls, lambda store: known(store, execution_id))
+        template = library(settings).get(execution.template_name)
+        new = NewSignOff(
+            execution_id=execution.id,
+            step_id=given.step,
+            user=given.user,
+            decision=kind,
+            comment=given.comment,
+            role=given.role,
+        )
+        state = ask(urls, lambda store: give(store, execution, template, new))
+        note(f"{given.step}: {kind} by {given.user} recorded; {_meaning(state)}")
+        show(ask(urls, lambda store: report(store, execution, template)), as_json=as_json)
+    return 0
+
+
+def resume(settings: Settings, execution_id: str, *, as_json: bool) -> int:
+    """Work on an execution again, unless it has nothing left to do."""
+    with migrated_server(settings) as urls:
+        execution = ask(urls, lambda store: known(store, execution_id))
+        template = library(settings).get(execution.template_name)
+        if execution.status not in RESUMABLE:
+            note(f"execution {execution.id} is {execution.status}; nothing is left to do")
+            return show(
+                ask(urls, lambda store: report(store, execution, template)), as_json=as_json
+            )
+        check_template(template, execution)
+        return _work(settings, urls, template, execution.id, as_json=as_json)
+
+
+def _work(
+    settings: Settings, urls: ServerUrls, template: Template, execution_id: str, *, as_json: bool
+) -> int:
+    from prisma_assets.platform import local_platform
+
+    with local_platform(settings, urls) as platform:
+        ended = platform.run(f"{template.name}_job", tags={_TAG: execution_id})
+        execution = ask(urls, lambda store: known(store, execution_id))
+        # Steps opened again for rework are done by a further run; the sign-off's limit bounds how many.
+        while execution.status == "PENDING" and ended.failure is None:
+            ended = platform.run(f"{template.name}_job", tags={_TAG: execution_id})
+            execution = ask(urls, lambda store: known(store, execution_id))
+    if ended.failure is not None and not _says_why(execution, ended.run_id):
+        raise PrismaError(ended.failure)
+    if execution.status not in DONE_AS_ASKED:
+        why = execution.error["message"] if execution.error else "it was interrupted"
+        note(f"not finished: {why}; `prisma-assets resume {execution.id}` continues it")
+    return show(ask(urls, lambda store: report(store, execution, template)), as_json=as_json)
+
+
+def _says_why(execution: Execution, run_id: str) -> bool:
+    """Whether the execution itself tells what became of the run: it took it up, and has come to rest."""
+    return execution.dagster_run_id == run_id and execution.status != "RUNNING"
+
+
+def _given_inputs(template: Template, asked: Asked) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for pair in asked.inputs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise InputError(f"--input is NAME=VALUE, not '{pair}'")
+        if name in given:
+            raise InputError(f"--input {name} is given twice; give it once")
+        given[name] = value
+    if asked.engagement is None:
+        return given
+    folder = next((n for n, i in template.inputs.items() if i.type == "folder"), None)
+    if folder is None:
+        raise InputError(
+            f"template '{template.name}' works on no engagement folder; leave out --engagement"
+        )
+    if folder in given:
+        raise InputError(f"--engagement and --input {folder} name the same folder; give one")
+    return {**given, folder: str(asked.engagement)}
+
+
+def _warn(folder: str | None) -> None:
+    """Say what is odd about the books before the work begins; the audit itself records it as findings."""
+    if folder is None:
+        return
+    from prisma_assets.engagement.folder import read_engagement
+
+    read = read_engagement(Path(folder))
+    for warning in read.warnings:
+        note(f"warning: {warning}")
+    preparer = read.engagement.preparer
+    if preparer and read.engagement.member(preparer) is None:
+        hint = did_you_mean(preparer, {m.user for m in read.engagement.team})
+        note(
+            f"warning: the preparer '{preparer}' is not on the team, so the name keeps nobody from signing{hint}"
+        )
+
+
+def _me() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # A container's user without a name.
+        raise InputError("nobody knows who you are; say it with --as USER") from None
+
+
+def _meaning(state: SignOffState) -> str:
+    kind = type(state).__name__
+    if kind == "Waiting":
+        return f"still missing: {', '.join(getattr(state, 'roles', ()))}"
+    return {
+        "Approved": "the sign-off is complete",
+        "Rejected": "the execution will end when it is continued",
+        "ChangesRequested": "the step will be done again when it is continued",
+    }[kind]

@@ -1,0 +1,172 @@
+"""From a template's step to what the agent is asked, what the store records of it and what the run reports."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from prisma_assets.agents.contract import AgentResult, AgentTask
+from prisma_assets.domain.workflow.execution import DONE, StepRecord, StepStatus
+from prisma_assets.domain.workflow.template import SignOff, Step, Template
+from prisma_assets.engine.branches import Branch
+from prisma_assets.store.workflow_record import Execution, StepFinish, StepRow, StepStart
+
+OutcomeState = Literal["done", "waiting", "ended"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepOutcome:
+    """What became of a step in this run."""
+
+    state: OutcomeState
+    """done: what follows may run. waiting: a sign-off is missing. ended: nothing further is done in this run."""
+    record: StepRecord
+    reused: bool = False
+    """True when the result was there already and nothing was done."""
+    waiting_for: tuple[str, ...] = ()
+    """Roles whose signature is missing."""
+    workpaper: Mapping[str, Any] | None = None
+    agent_version: str | None = None
+    duration_ms: int | None = None
+    cost_usd: Decimal | None = None
+
+
+def task_for(
+    template: Template,
+    execution: Execution,
+    step: Step,
+    records: Mapping[str, StepRecord],
+    review_notes: tuple[str, ...],
+) -> AgentTask:
+    """What the step's agent is asked; the call id is the same however often the iteration is tried."""
+    context = execution.context
+    upstream = template.upstream(step.id)
+    return AgentTask(
+        call_id=f"{execution.id}:{step.id}:{iteration_of(records, step)}",
+        agent_id=step.agent,
+        task=step.procedure,
+        step_id=step.id,
+        execution_id=execution.id,
+        engagement_folder=context.get("engagement_folder"),
+        books_sha256=context.get("books_sha256"),
+        inputs=execution.inputs,
+        steps={
+            i: dict(r.outputs)
+            for i, r in sorted(records.items())
+            if i in upstream and r.status in DONE
+        },
+        review_notes=review_notes,
+        standards=step.standards,
+        title=step.title,
+        objective=step.objective,
+        as_of=datetime.now(UTC),
+        client_id=execution.client_id,
+        engagement_id=execution.engagement_id,
+        timeout_seconds=step.timeout,
+        max_retries=step.retries,
+    )
+
+
+def start_of(
+    execution: Execution,
+    step: Step,
+    iteration: int,
+    *,
+    branch: Branch | None = None,
+    input_sha256: str = "",
+) -> StepStart:
+    """The record of a step, or of one branch of it, that begins."""
+    return StepStart(
+        execution_id=execution.id,
+        step_id=step.id,
+        step_name=step.name,
+        iteration=iteration,
+        agent_id=branch.task.agent_id if branch is not None else step.agent,
+        input_sha256=input_sha256,
+        map_key=branch.key if branch is not None else "",
+    )
+
+
+def finish_of(
+    started: str,
+    result: AgentResult,
+    *,
+    status: StepStatus,
+    sign_off: SignOff | None = None,
+    roles: tuple[str, ...] = (),
+) -> StepFinish:
+    """The record of what a step, or one branch of it, produced."""
+    workpaper = result.workpaper.model_dump(mode="json") if result.workpaper is not None else None
+    return StepFinish(
+        step_execution_id=started,
+        status=status,
+        output=result.outputs,
+        output_sha256=_sha256({"outputs": result.outputs, "workpaper": workpaper}),
+        workpaper=workpaper,
+        agent_version=result.agent_version,
+        attempts=result.attempts,
+        duration_ms=result.duration_ms,
+        tokens_in=result.usage.tokens_in,
+        tokens_out=result.usage.tokens_out,
+        cost_usd=result.usage.cost_usd,
+        approval_kind=sign_off.kind if sign_off is not None and roles else None,
+        required_roles=roles,
+    )
+
+
+def row_of(step: Step, iteration: int, finish: StepFinish) -> StepRow:
+    """The finished step as the store will show it."""
+    return StepRow(
+        step_execution_id=finish.step_execution_id,
+        step_id=step.id,
+        step_name=step.name,
+        iteration=iteration,
+        status=finish.status,
+        outputs=finish.output,
+        output_sha256=finish.output_sha256,
+        workpaper=finish.workpaper,
+        agent_version=finish.agent_version,
+        duration_ms=finish.duration_ms,
+        cost_usd=finish.cost_usd,
+    )
+
+
+def outcome_of(
+    state: OutcomeState,
+    record: StepRecord,
+    *,
+    reused: bool = False,
+    waiting_for: tuple[str, ...] = (),
+) -> StepOutcome:
+    """What the run reports of a step."""
+    row = record if isinstance(record, StepRow) else None
+    return StepOutcome(
+        state=state,
+        record=record,
+        reused=reused,
+        waiting_for=waiting_for,
+        workpaper=row.workpaper if row else None,
+        agent_version=row.agent_version if row else None,
+        duration_ms=row.duration_ms if row else None,
+        cost_usd=row.cost_usd if row else None,
+    )
+
+
+def iteration_of(records: Mapping[str, StepRecord], step: Step) -> int:
+    """The iteration the step is in; 1 before it has begun."""
+    return records[step.id].iteration if step.id in records else 1
+
+
+def input_sha256(task: AgentTask) -> str:
+    """Hash of what the agent is given: equal hashes ask for equal work."""
+    return _sha256(
+        {"inputs": task.inputs, "steps": task.steps, "item": task.item, "books": task.books_sha256}
+    )
+
+
+def _sha256(value: Any) -> str:
+    content = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(content.encode()).hexdigest()

@@ -1,0 +1,162 @@
+"""What the workflow store takes in and hands out: executions, steps, branches, sign-offs. SQL stands in `workflow`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from prisma_assets.domain.workflow.execution import ExecutionStatus, StepRecord, StepStatus
+from prisma_assets.domain.workflow.sign_off import Decision
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewExecution:
+    """What is known when somebody starts a workflow."""
+
+    template_name: str
+    template_version: str
+    template_sha256: str
+    dagster_job: str
+    context: Mapping[str, Any]
+    """JSON: `inputs`, and for an engagement `engagement_folder`, `books_sha256`, `team`, `preparer`."""
+    created_by: str
+    client_id: str | None = None
+    engagement_id: str | None = None
+    period: str | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """One workflow execution as stored."""
+
+    id: str
+    template_name: str
+    template_version: str
+    template_sha256: str
+    status: ExecutionStatus
+    context: Mapping[str, Any]
+    created_by: str
+    created_at: datetime
+    client_id: str | None = None
+    engagement_id: str | None = None
+    period: str | None = None
+    dagster_job: str = ""
+    dagster_run_id: str | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    error: Mapping[str, Any] | None = None
+    cost_usd: Decimal | None = None
+
+    @property
+    def inputs(self) -> Mapping[str, Any]:
+        """What the person who started it gave."""
+        inputs: Mapping[str, Any] = self.context.get("inputs", {})
+        return inputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRow(StepRecord):
+    """Latest iteration of a step, with what a page or the command line shows."""
+
+    step_execution_id: str
+    step_name: str
+    map_key: str = ""
+    attempt: int = 1
+    agent_id: str | None = None
+    agent_version: str | None = None
+    workpaper: Mapping[str, Any] | None = None
+    started_at: datetime | None = None
+    duration_ms: int | None = None
+    cost_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepStart:
+    """A step about to be worked on."""
+
+    execution_id: str
+    step_id: str
+    step_name: str
+    iteration: int
+    agent_id: str
+    input_sha256: str
+    map_key: str = ""
+    """Name of the branch of a for-each; empty for the step itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepFinish:
+    """What a step produced."""
+
+    step_execution_id: str
+    status: StepStatus
+    output: Mapping[str, Any]
+    output_sha256: str
+    workpaper: Mapping[str, Any] | None
+    agent_version: str
+    attempts: int
+    duration_ms: int
+    tokens_in: int
+    tokens_out: int
+    cost_usd: Decimal | None
+    approval_kind: str | None = None
+    required_roles: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignOffRow:
+    """One decision as stored."""
+
+    step_id: str
+    user: str
+    role: str | None
+    decision: Decision
+    comment: str
+    given_in_advance: bool
+    decided_at: datetime
+    iteration: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewSignOff:
+    """One decision to be stored."""
+
+    execution_id: str
+    step_id: str
+    user: str
+    decision: Decision
+    comment: str = ""
+    role: str | None = None
+    iteration: int | None = None
+    """None when given in advance."""
+    shown_sha256: str | None = None
+    """Hash of the output the person decided on; None when given in advance."""
+
+    def params(self) -> dict[str, Any]:
+        """Parameters of the insert."""
+        return {
+            "workflow_execution_id": self.execution_id,
+            "step_id": self.step_id,
+            "iteration": self.iteration,
+            "role": self.role,
+            "user_id": self.user,
+            "decision": self.decision,
+            "comment": self.comment,
+            "given_in_advance": self.shown_sha256 is None,
+            "shown_sha256": self.shown_sha256,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingExecution:
+    """An execution that rests and may go on: it has a new decision, or steps opened again for rework."""
+
+    id: str
+    template_name: str
+    status: ExecutionStatus
+    runs: int
+    """Dagster runs so far."""
+    decisions: int
+    """Decisions given so far; a new one, or a further run, makes a new run key."""
