@@ -1,4 +1,4 @@
-"""What each step of the annual audit is for and which function does it. Imports none of them."""
+"""What each step of the annual audit and of the tax workflow is for and which function does it. Imports none of them."""
 
 from dataclasses import dataclass
 
@@ -101,3 +101,57 @@ ASSIGNMENTS: dict[str, Assignment] = {
     ),
 }
 """By task name, in the order of the audit."""
+
+TAX_ASSIGNMENTS: dict[str, Assignment] = {
+    "scope_and_obligations": Assignment(
+        title="Scope and obligations",
+        objective="Establish whether the firm may serve the group, which jurisdictions and taxes are in scope and what falls due.",
+        references=("IESBA 600-604", "Directive (EU) 2022/2523", "Directive 2011/16/EU"),
+        function="tax_scope:scope_and_obligations",
+    ),
+    "data_collection_and_reconciliation": Assignment(
+        title="Data and reconciliation",
+        objective="Establish that trial balance, statements and tax computation start from the same profit.",
+        references=("IAS 12",),
+        function="tax_scope:data_collection_and_reconciliation",
+    ),
+    "direct_tax_by_jurisdiction": Assignment(
+        title="Direct tax by jurisdiction",
+        objective="Compute corporate income tax by dated rates, with every adjustment shown.",
+        references=("Corporate income tax acts", "Directive (EU) 2016/1164"),
+        function="tax_direct:direct_tax_by_jurisdiction",
+    ),
+    "indirect_tax": Assignment(
+        title="Indirect tax",
+        objective="Draw up the returns of value added tax and reconcile them with turnover.",
+        references=("Directive 2006/112/EC", "VAT acts"),
+        function="tax_indirect:indirect_tax",
+    ),
+    "cross_border_and_minimum_tax": Assignment(
+        title="Cross-border matters and minimum tax",
+        objective="Test intercompany prices, tax withheld, controlled companies, arrangements to disclose and the minimum tax.",
+        references=(
+            "OECD TPG", "OECD Model Convention 9-12, 23", "Directive (EU) 2016/1164",
+            "Directive 2011/16/EU", "Directive (EU) 2022/2523", "IRC 951A",
+        ),
+        function="tax_cross_border:cross_border_and_minimum_tax",
+    ),
+    "provision_and_review": Assignment(
+        title="Provision and review",
+        objective="Measure current and deferred tax, explain the effective rate and put the file together for review.",
+        references=("IAS 12", "IFRIC 23", "IESBA 600"),
+        function="tax_provision:provision_and_review",
+    ),
+    "filing_payment_archive": Assignment(
+        title="Filing, payment and archive",
+        objective="Establish that every return is filed and paid by people, and seal the file.",
+        references=("Filing law", "ISQM 1"),
+        function="tax_filing:filing_payment_archive",
+    ),
+}  # fmt: skip
+"""By task name, in the order of the multi-jurisdiction tax workflow."""
+
+
+def assignments() -> dict[str, Assignment]:
+    """Every task the embedded procedures can do, by name."""
+    return {**ASSIGNMENTS, **TAX_ASSIGNMENTS}

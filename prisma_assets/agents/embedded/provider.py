@@ -1,4 +1,4 @@
-"""The provider that does the audit's steps with the procedures of `domain.audit`. Importing it imports no pandas."""
+"""The provider that does the audit's and the tax workflow's steps with the procedures of `domain`. Importing it imports no pandas."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 
 from prisma_assets.agents.contract import AgentCard, AgentResult, AgentTask, Usage
-from prisma_assets.agents.embedded.assignment import ASSIGNMENTS
+from prisma_assets.agents.embedded.assignment import assignments
 from prisma_assets.domain.errors import InputError, PermanentError
 
 if TYPE_CHECKING:
@@ -104,11 +104,10 @@ class EmbeddedProvider:
 
 
 def _step_function(task: str) -> "Callable[[StepWork], StepResult]":
-    assignment = ASSIGNMENTS.get(task)
+    known = assignments()
+    assignment = known.get(task)
     if assignment is None:
-        raise PermanentError(
-            f'no embedded procedure is called "{task}"; known: {", ".join(ASSIGNMENTS)}'
-        )
+        raise PermanentError(f'no embedded procedure is called "{task}"; known: {", ".join(known)}')
     module, _, function = assignment.function.partition(":")
     step: Callable[[Any], Any] = getattr(import_module(f"{_PACKAGE}.{module}"), function)
     return step

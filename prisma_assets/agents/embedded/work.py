@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from prisma_assets.agents.contract import AgentTask
-from prisma_assets.agents.embedded.assignment import ASSIGNMENTS
+from prisma_assets.agents.embedded.assignment import assignments
 from prisma_assets.domain.audit.amount import in_currency
 from prisma_assets.domain.audit.books import Books
 from prisma_assets.domain.audit.edition import editions_in_force
@@ -83,7 +83,7 @@ def finish(work: StepWork, draft: Draft) -> StepResult:
     (number and amount by kind): the later steps see no workpapers.
     """
     task = work.task
-    assignment = ASSIGNMENTS[task.task]
+    assignment = assignments()[task.task]
     findings = tuple(f for o in draft.outcomes for f in o.findings)
     workpaper = Workpaper(
         step_id=task.step_id,

@@ -264,6 +264,8 @@ class UncertainPosition(Frozen):
     """Probability that the authority accepts the treatment."""
     method: Literal["most_likely_amount", "expected_value"] = "most_likely_amount"
     outcomes: tuple[PositionOutcome, ...] = ()
+    opening_liability: Positive = Decimal(0)
+    """Recognised at the end of the prior year."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

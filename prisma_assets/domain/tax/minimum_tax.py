@@ -265,3 +265,18 @@ def _average(
                 return None
             total += _euros(entity, getattr(years[year], what))
     return to_cents(Fraction(total, 3))
+
+
+def shares(amount_cents: int, entities: tuple[TaxEntity, ...]) -> tuple[int, ...]:
+    """Divide a jurisdiction's top-up tax between its entities by their qualifying income, losses counting as nothing.
+
+    The last entity takes what rounding leaves.
+
+    Source: Directive (EU) 2022/2523 Art. 27(5)-(6).
+    """
+    incomes = [max(_euros(e, e.minimum_tax.qualifying_income or Decimal(0)), 0) for e in entities]
+    total = sum(incomes)
+    if not total:
+        incomes, total = [1] * len(entities), len(entities)
+    parts = [to_cents(Fraction(amount_cents * income, total)) for income in incomes[:-1]]
+    return (*parts, amount_cents - sum(parts))

@@ -19,6 +19,8 @@ class Measured:
     entity: str
     liability_cents: int | None
     """None: the outcomes that measuring takes are not stated."""
+    movement_cents: int
+    """Expense of the year; zero where the liability could not be measured."""
     why: str
 
 
@@ -29,20 +31,24 @@ def measure(position: UncertainPosition) -> Measured:
 
     Source: IFRIC 23 paragraphs 9-11.
     """
+    liability, why = _liability(position)
+    return Measured(
+        position=position.id,
+        entity=position.entity,
+        liability_cents=liability,
+        movement_cents=0 if liability is None else liability - cents(position.opening_liability),
+        why=why,
+    )
+
+
+def _liability(position: UncertainPosition) -> tuple[int | None, str]:
     if position.acceptance_pct > PROBABLE_PCT:
-        return Measured(position=position.id, entity=position.entity, liability_cents=0,
-                        why=f"acceptance is probable ({position.acceptance_pct} %)")  # fmt: skip
+        return 0, f"acceptance is probable ({position.acceptance_pct} %)"
     if not position.outcomes:
-        return Measured(position=position.id, entity=position.entity, liability_cents=None,
-                        why="acceptance is not probable, and engagement.yaml states no outcomes")  # fmt: skip
+        return None, "acceptance is not probable, and engagement.yaml states no outcomes"
     if position.method == "expected_value":
-        value = sum(
-            (cents(o.tax) * Fraction(o.probability_pct) / 100 for o in position.outcomes),
-            Fraction(0),
-        )
-        amount, why = to_cents(value), "expected value of the outcomes"
-    else:
-        # Of outcomes equally likely, the larger: the cautious reading.
-        likely = max(position.outcomes, key=lambda o: (o.probability_pct, o.tax))
-        amount, why = cents(likely.tax), f"most likely outcome ({likely.probability_pct} %)"
-    return Measured(position=position.id, entity=position.entity, liability_cents=amount, why=why)
+        weighted = (cents(o.tax) * Fraction(o.probability_pct) / 100 for o in position.outcomes)
+        return to_cents(sum(weighted, Fraction(0))), "expected value of the outcomes"
+    # Of outcomes equally likely, the larger: the cautious reading.
+    likely = max(position.outcomes, key=lambda o: (o.probability_pct, o.tax))
+    return cents(likely.tax), f"most likely outcome ({likely.probability_pct} %)"
