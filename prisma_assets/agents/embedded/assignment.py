@@ -113,7 +113,7 @@ TAX_ASSIGNMENTS: dict[str, Assignment] = {
         title="Data and reconciliation",
         objective="Establish that trial balance, statements and tax computation start from the same profit.",
         references=("IAS 12",),
-        function="tax_scope:data_collection_and_reconciliation",
+        function="tax_data:data_collection_and_reconciliation",
     ),
     "direct_tax_by_jurisdiction": Assignment(
         title="Direct tax by jurisdiction",

@@ -122,7 +122,9 @@ def _withheld(facts: TaxFacts) -> Part:
             "payments": [],
             **Decision().as_json(),
         }
-    listed, reasons, outcomes = [], [], []
+    listed: list[dict[str, Any]] = []
+    reasons: list[Reason] = []
+    outcomes: list[Outcome] = []
     for payment in facts.payments_abroad:
         source = facts.entity(payment.payer).jurisdiction
         found = withholding.relieve(payment, source=source, treaties=facts.treaty_rates)
@@ -260,7 +262,7 @@ def _eu_inclusions(
         if found.is_controlled_foreign_company:
             reasons.append(
                 review(
-                    f"{company.name} is a controlled foreign company of {company.holder}.",
+                    f"{company.holder} includes income of {company.name}, a controlled foreign company.",
                     "Tax Technical Reviewer",
                 )
             )
@@ -287,6 +289,7 @@ def _disclosed(work: StepWork, facts: TaxFacts) -> Part:
     reasons += [
         review(f"{s.arrangement} is to be reported by {s.due or 'a day not known'}.")
         for s in reportable
+        if s.reported_on is None
     ]
     reasons += [review(f"{s.arrangement} is or was reported late.") for s in screens if s.is_late]
     if len(reportable) > DAC6_ARRANGEMENTS_REFUSED.value:

@@ -108,7 +108,7 @@ def _payments(facts: TaxFacts) -> Outcome:
             tax_finding(
                 "payment_without_reference",
                 f"{f.entity} {f.form}",
-                f"No payment reference is on file for {f.form} of {f.entity}.",
+                f"{f.entity}, {f.form}: no payment reference is on file.",
                 PAYMENTS,
             )
             for f in unpaid

@@ -61,7 +61,8 @@ def provision_and_review(work: StepWork) -> StepResult:
     status = "BLOCKED" if verdict == "REFUSED" else "PENDING_HUMAN"
     missing = [e.name for e in facts.entities if e.name not in file.taxes]
     is_material = _is_material(facts, file)
-    roles = _approvals(steps, is_material=is_material)
+    # Firm practice: a manager approves always, a partner what is material.
+    roles = ["MANAGER", "PARTNER"] if is_material else ["MANAGER"]
     return finish(
         work,
         Draft(
@@ -86,6 +87,7 @@ def provision_and_review(work: StepWork) -> StepResult:
                 "decision": verdict,
                 "approvals_required": roles,
                 "is_material": is_material,
+                "technical_review_required": _needs_technical_review(steps),
             },
         ),
     )
@@ -98,9 +100,18 @@ def _file(work: StepWork, facts: TaxFacts) -> _File:
     measured = [d for e in facts.entities for d in deferred_taxes(e, reporting=reporting)]
     deferred = tuple(d for d in measured if isinstance(d, DeferredTax))
     positions = tuple(measure(p) for p in facts.uncertain_positions)
-    top_ups = _top_ups(work, facts)
+    top_ups, inclusions = _top_ups(work, facts), _inclusions(work)
     provisions = tuple(
-        provide(taxes[e.name], _other(e, deferred, positions, top_ups.get(e.name, 0)))
+        provide(
+            taxes[e.name],
+            _other(
+                e,
+                deferred,
+                positions,
+                inclusion_cents=inclusions.get(e.name, 0),
+                top_up_eur_cents=top_ups.get(e.name, 0),
+            ),
+        )
         for e in facts.entities
         if e.name in taxes
     )
@@ -123,6 +134,8 @@ def _other(
     entity: TaxEntity,
     deferred: tuple[DeferredTax, ...],
     positions: tuple[Measured, ...],
+    *,
+    inclusion_cents: int,
     top_up_eur_cents: int,
 ) -> OtherTax:
     return OtherTax(
@@ -133,6 +146,7 @@ def _other(
             for d in deferred
             if d.entity == entity.name and d.recognised_in == "profit_or_loss"
         ),
+        inclusion_cents=inclusion_cents,
         top_up_cents=portion(top_up_eur_cents, per_euro(entity)),
     )
 
@@ -147,6 +161,14 @@ def _top_ups(work: StepWork, facts: TaxFacts) -> dict[str, int]:
         parent = facts.ultimate_parent
         if row["residual_cents"] and parent is not None:
             found[parent.name] = found.get(parent.name, 0) + row["residual_cents"]
+    return found
+
+
+def _inclusions(work: StepWork) -> dict[str, int]:
+    """Tax on the income of controlled foreign companies by holder, in the holder's currency."""
+    found: dict[str, int] = {}
+    for row in work.outputs_of("t05").get("cfc_ilr", []):
+        found[row["holder"]] = found.get(row["holder"], 0) + row["tax_cents"]
     return found
 
 
@@ -167,14 +189,9 @@ def _is_material(facts: TaxFacts, file: _File) -> bool:
     return abs(file.group.expense_cents) >= cents(facts.materiality)
 
 
-def _approvals(steps: Sequence[str], *, is_material: bool) -> list[str]:
-    """Who signs (firm practice): a manager always, a partner where material, the technical reviewer where asked for."""
-    roles = ["MANAGER"]
-    if is_material:
-        roles.append("PARTNER")
-    if any(TECHNICAL_REVIEWER in step for step in steps):
-        roles.append("TAX_TECHNICAL_REVIEWER")
-    return roles
+def _needs_technical_review(steps: Sequence[str]) -> bool:
+    """True when a computation asks for the technical reviewer (interest limit, foreign companies, Maltese elections, refunds)."""
+    return any(TECHNICAL_REVIEWER in step for step in steps)
 
 
 def _current(file: _File, missing: list[str]) -> Outcome:
@@ -201,7 +218,7 @@ def _current(file: _File, missing: list[str]) -> Outcome:
         result=f"Not included: {', '.join(missing)}." if missing else "Every entity is included.",
         evidence=(Evidence(title=CURRENT, columns=columns, rows=rows),),
         findings=tuple(
-            tax_finding("entity_without_tax", name, f"No tax was computed for {name}.", CURRENT)
+            tax_finding("entity_without_tax", name, f"{name}: no tax was computed.", CURRENT)
             for name in missing
         ),
     )

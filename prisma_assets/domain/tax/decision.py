@@ -80,5 +80,5 @@ def to_confirm(rules: Iterable[object]) -> tuple[Reason, ...]:
 
 def worst(verdicts: Iterable[str]) -> Verdict:
     """The gravest of several verdicts; APPROVED when there are none."""
-    known: list[Verdict] = [v for v in SEVERITY if v in set(verdicts)]
-    return known[-1] if known else "APPROVED"
+    given = set(verdicts)
+    return max((v for v in SEVERITY if v in given), key=SEVERITY.index, default="APPROVED")

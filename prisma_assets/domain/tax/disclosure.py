@@ -48,6 +48,7 @@ class Screening:
     """Codes Annex IV does not have."""
     triggered_on: date | None
     due: date | None
+    reported_on: date | None
     is_late: bool | None
     """None: not reportable, or no trigger known."""
     why: str
@@ -75,6 +76,7 @@ def screen(arrangement: Arrangement, *, as_of: date | None) -> Screening:
         unknown_hallmarks=tuple(h for h in arrangement.hallmarks if h not in HALLMARKS),
         triggered_on=triggered,
         due=due,
+        reported_on=arrangement.reported_on,
         is_late=_late(due, arrangement.reported_on, as_of),
         why=why,
     )

@@ -28,8 +28,21 @@ class OtherTax:
     """Movement of liabilities for uncertain positions."""
     deferred_cents: int = 0
     """Movement of deferred tax through profit or loss."""
+    inclusion_cents: int = 0
+    """Tax on the income of controlled foreign companies."""
     top_up_cents: int = 0
     """Minimum tax; a current tax (IAS 12 paragraph 88B)."""
+
+    @property
+    def current_cents(self) -> int:
+        """All of it that is current tax."""
+        known = (
+            self.prior_years_cents,
+            self.uncertain_cents,
+            self.inclusion_cents,
+            self.top_up_cents,
+        )
+        return sum(known)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,13 +82,13 @@ def provide(tax: EntityTax, other: OtherTax) -> Provision:
     Source: IAS 12 paragraphs 77, 80, 81(c)(i).
     """
     rate = tax.headline_pct
-    current = tax.tax_cents + other.prior_years_cents + other.uncertain_cents + other.top_up_cents
+    current = tax.tax_cents + other.current_cents
     causes = (
         (EXPECTED, pct_of(tax.profit_cents, rate)),
         ("Permanent differences", pct_of(tax.permanent_cents, rate)),
         ("Interest limitation", pct_of(tax.interest_cents, rate)),
         (
-            "Temporary differences not matched by deferred tax",
+            "Temporary differences and changes of their rates",
             pct_of(tax.temporary_cents, rate) + other.deferred_cents,
         ),
         ("Losses of earlier years used", -pct_of(tax.losses_used_cents, rate)),
@@ -90,6 +103,7 @@ def provide(tax: EntityTax, other: OtherTax) -> Provision:
         ("Credits", -tax.credits_cents),
         ("Taxes of earlier years", other.prior_years_cents),
         ("Uncertain positions", other.uncertain_cents),
+        ("Income of controlled foreign companies", other.inclusion_cents),
         ("Minimum tax", other.top_up_cents),
     )
     lines = tuple(ReconcilingLine(label=label, cents=amount) for label, amount in causes)

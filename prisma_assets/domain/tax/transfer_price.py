@@ -31,13 +31,13 @@ def findings(flow: IntercompanyFlow, *, tolerance_cents: int) -> tuple[PriceFind
     seller = cents(flow.amount_seller)
     if flow.amount_buyer is None:
         found.append(PriceFinding(flow=flow.id, kind="intercompany_one_sided", amount_cents=seller,
-                                  description=f"{flow.buyer} does not show {flow.kind} of {flow.seller}."))  # fmt: skip
+                                  description=f"{flow.kind} of {flow.seller} to {flow.buyer}: the buyer's books do not show it."))  # fmt: skip
     elif abs(seller - cents(flow.amount_buyer)) > tolerance_cents:
         found.append(PriceFinding(flow=flow.id, kind="intercompany_mismatch", amount_cents=seller - cents(flow.amount_buyer),
                                   description=f"{flow.seller} and {flow.buyer} book {flow.kind} differently."))  # fmt: skip
     if not flow.method:
         found.append(PriceFinding(flow=flow.id, kind="transfer_price_undocumented", amount_cents=None,
-                                  description=f"No method is documented for {flow.kind} of {flow.seller} to {flow.buyer}."))  # fmt: skip
+                                  description=f"{flow.kind} of {flow.seller} to {flow.buyer}: no method is documented."))  # fmt: skip
     found.extend(_out_of_range(flow, seller))
     return tuple(found)
 
