@@ -21,8 +21,15 @@ from prisma_assets.engagement.facts import (
 )
 from prisma_assets.engagement.frame import ReadTable, read_frame
 from prisma_assets.engagement.intake import intake_problems
+from prisma_assets.engagement.mapping import plain_name
 from prisma_assets.engagement.origin import Origin
-from prisma_assets.engagement.source import read_raw
+from prisma_assets.engagement.source import RawTable, read_raw
+
+PERIOD_NAMES = frozenset({
+    "period", "fiscal_period", "accounting_period", "period_end", "as_of", "as_of_date", "date", "balance_date", "month",
+    "year", "fiscal_year",
+})  # fmt: skip
+"""What exports call the column that says to which period a balance belongs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +82,24 @@ def read_engagement(folder: Path) -> EngagementFolder:
 def _read_table(folder: Path, file: str, name: str, settings: TableSettings) -> ReadTable:
     raw = read_raw(folder, Origin(file=file, table=name, settings=settings))
     read = read_frame(raw, TABLES[name])
-    return _one_row_per_account(read) if name == "trial_balance" else read
+    if name != "trial_balance":
+        return read
+    _check_one_period(raw, read)
+    return _one_row_per_account(read)
+
+
+def _check_one_period(raw: RawTable, read: ReadTable) -> None:
+    """Refuse a roll-forward: balances of several period ends must not be summed."""
+    if not read.frame["gl_account_number"].duplicated().any():
+        return
+    for name in raw.data.column_names:
+        periods = raw.data.column(name).unique().drop_null().to_pylist()
+        if plain_name(name) in PERIOD_NAMES and len(periods) > 1:
+            shown = ", ".join(str(p) for p in periods[:3])
+            raise InputError(
+                f"{read.file}: column '{name}' holds several periods ({shown}{', ...' if len(periods) > 3 else ''}), and accounts "
+                "stand in it once for each; keep the rows of the period's end"
+            )
 
 
 def _one_row_per_account(read: ReadTable) -> ReadTable:

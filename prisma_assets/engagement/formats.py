@@ -35,6 +35,9 @@ DATE_FORMS = (
     (r"^[A-Za-z]{4,} \d{1,2}, \d{4}$", ("%B %d, %Y",)),
 )
 """Shapes of a date found without a setting, and how each may read."""
+SERIAL = r"^([2-7]\d{4})(\.\d+)?$"
+"""Days since 1899-12-30, as spreadsheets count them (ISO/IEC 29500-1 paragraph 18.17.4.1), 1954 to 2119; the fraction is the time."""
+SERIAL_START = np.datetime64("1899-12-30")
 CLOCK = r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d$"
 TIME_FORMS = ("%I:%M:%S %p", "%I:%M %p", "%H%M%S")
 FIRST_DATE, LAST_DATE = np.datetime64("1678-01-01"), np.datetime64("2262-01-01")
@@ -197,7 +200,16 @@ def _days_of_texts(uniques: Uniques, date_format: str | None) -> np.ndarray:
     texts = pc.replace_substring_regex(uniques.values, TIME_PART, r"\1")
     none = np.asarray(pc.match_substring_regex(texts, NO_DATE))
     blanked = pc.if_else(pa.array(none), None, texts)
+    if pc.all(pc.match_substring_regex(blanked, SERIAL)).as_py():
+        return _days_of_serials(blanked)
     return _as_days(_in_one_form(blanked, uniques, none))
+
+
+def _days_of_serials(texts: pa.Array) -> np.ndarray:
+    numbers = pc.cast(pc.replace_substring_regex(texts, SERIAL, r"\1"), pa.int64())
+    days: np.ndarray = SERIAL_START + pc.fill_null(numbers, 0).to_numpy()
+    days[np.asarray(numbers.is_null())] = np.datetime64("NaT")
+    return days
 
 
 def _in_one_form(texts: pa.Array, uniques: Uniques, none: np.ndarray) -> pd.Series:

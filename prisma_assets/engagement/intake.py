@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from prisma_assets.domain.audit.engagement import Period
+from prisma_assets.domain.audit.journal_number import distinct_entries
 from prisma_assets.engagement.frame import ReadTable
 
 NAMED = 3
@@ -33,12 +34,13 @@ def intake_problems(tables: Mapping[str, ReadTable], period: Period) -> tuple[st
 
 def _ledger_out_of_balance(read: ReadTable) -> str | None:
     amounts = read.frame["amount_cents"]
-    per_entry = amounts.groupby(read.frame["journal_id"].to_numpy(), sort=False).sum()
+    entries = distinct_entries(read.frame)["journal_id"].to_numpy()
+    per_entry = amounts.groupby(entries, sort=False).sum()
     wrong = per_entry[per_entry != 0]
     if wrong.empty:
         return None
     named = ", ".join(str(entry) for entry in wrong.index[:NAMED])
-    first = int(np.flatnonzero(read.frame["journal_id"].to_numpy() == wrong.index[0])[0])
+    first = int(np.flatnonzero(entries == wrong.index[0])[0])
     more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
     return (
         f"{read.file}: the ledger does not balance, {_sides(int(amounts.sum()))}; unbalanced: {named}{more} "

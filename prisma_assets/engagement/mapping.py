@@ -28,7 +28,7 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "account_type": ("gl_account_type", "account_class"),
     "fs_caption": ("gl_account_fs_caption", "financial_statement_caption"),
     "amount_beginning": ("beginning_balance", "opening_balance"),
-    "amount_ending": ("ending_balance", "closing_balance", "balance"),
+    "amount_ending": ("ending_balance", "closing_balance", "balance", "amount"),
     "amount_prior_year": ("prior_year_balance", "prior_year"),
     "journal_id": ("journal_number", "journal_entry_number", "entry_number", "je_number", "journal_no"),
     "journal_id_line_number": ("journal_line_number", "line_number", "line_no", "je_line_number"),

@@ -254,11 +254,16 @@ def test_a_stopped_run_cancels_its_steps_and_leaves_no_process(waiting, number, 
         trial.instance.report_run_canceling(run)
 
     began = time.monotonic()
-    process.send_signal(number)
+    with psycopg.connect(trial.url) as slow:
+        # Cancellation is delivered again at each wait: what is written after it must be out of its reach.
+        slow.execute("lock table workflow_step_executions, agent_cost_tracking in exclusive mode")
+        process.send_signal(number)
+        time.sleep(0.5)
+        slow.rollback()
     process.wait(20)
     took = time.monotonic() - began
 
-    assert took < 3
+    assert took < 5  # 1.5 s where this is written; the steps would have waited for 60
     assert set(witness.read_text().split("\n")) >= {
         "one cancelled", "one cleaned up", "two cancelled", "two cleaned up"
     }  # fmt: skip
@@ -268,21 +273,9 @@ def test_a_stopped_run_cancels_its_steps_and_leaves_no_process(waiting, number, 
     assert trial.execution(execution.id).status == "CANCELLED"
     assert trial.instance.get_run_by_id(run.run_id).status == status
     assert ledger(trial, execution) == {"quick": 1, "one": 1, "two": 1}
-
-
-def test_a_slow_database_does_not_keep_a_cancelled_run_from_writing_what_it_owes(waiting):
-    """Cancellation is delivered again at each wait, so whatever is written after it must be out of its reach."""
-    trial, execution, process, _ = waiting
-    with psycopg.connect(trial.url) as other:
-        other.execute("lock table workflow_step_executions, agent_cost_tracking in exclusive mode")
-        process.send_signal(signal.SIGINT)
-        time.sleep(1)
-        other.rollback()
-    process.wait(20)
-
-    assert set(trial.statuses(execution.id).values()) == {"COMPLETED", "CANCELLED"}
-    assert trial.execution(execution.id).status == "CANCELLED"
-    assert ledger(trial, execution) == {"quick": 1, "one": 1, "two": 1}
+    trial.run(execution.id)  # a cancelled execution goes on where it was
+    assert sorted(trial.agent.calls) == ["last", "one", "two"]
+    assert trial.execution(execution.id).status == "COMPLETED"
 
 
 def ledger(trial, execution):
@@ -293,19 +286,6 @@ def ledger(trial, execution):
             (execution.id,),
         ).fetchall()
     return dict(rows)
-
-
-def test_a_cancelled_execution_goes_on_where_it_was(waiting):
-    trial, execution, process, _ = waiting
-    process.send_signal(signal.SIGINT)
-    process.wait(20)
-
-    run = trial.run(execution.id)
-
-    assert run.status == dg.DagsterRunStatus.SUCCESS
-    assert trial.agent.calls[-1] == "last"
-    assert sorted(trial.agent.calls) == ["last", "one", "two"]
-    assert trial.execution(execution.id).status == "COMPLETED"
 
 
 def test_an_execution_whose_process_was_killed_goes_on_where_it_was(waiting):

@@ -14,10 +14,18 @@ from prisma_assets.store.server import dagster_url
 from resources.dagster_storage import PooledPostgresStorage
 
 
-@pytest.fixture
-def url(new_database, with_dagster):
+@pytest.fixture(scope="module")
+def database(new_database, with_dagster):
     with new_database(with_dagster) as found:
         yield found
+
+
+@pytest.fixture
+def url(database):
+    """A database with an empty event log to which nobody else is connected."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("truncate dagster.event_logs")
+    return database
 
 
 @pytest.fixture

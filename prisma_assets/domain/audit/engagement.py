@@ -6,7 +6,7 @@ except `client`, `period` and `team`: a step that lacks its facts says so in its
 
 from datetime import date
 from decimal import Decimal
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -152,6 +152,14 @@ class SubsequentEvent(Frozen):
     description: str
     kind: Literal["adjusting", "non_adjusting"]
     is_reflected: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _on_is_a_word(cls, facts: Any) -> Any:
+        # To a YAML 1.1 program `on` means true, so it writes a file that it read back with the key `true`.
+        if isinstance(facts, dict) and True in facts:
+            return {"on" if key is True else key: value for key, value in facts.items()}
+        return facts
 
 
 class Completion(Frozen):

@@ -6,6 +6,7 @@ from prisma_assets.domain.audit import going_concern
 from prisma_assets.domain.audit.books import Books
 from prisma_assets.domain.audit.engagement import Engagement
 from prisma_assets.domain.audit.journal_entry import JournalCriteria
+from prisma_assets.domain.audit.journal_number import distinct_entries
 from prisma_assets.domain.audit.key_figure import KeyFigures
 from prisma_assets.domain.audit.materiality import NotDetermined
 from prisma_assets.domain.audit.outcome import (
@@ -80,7 +81,7 @@ def ledger_profile(books: Books) -> Outcome:
     reason = lacking(books, "gl_detail", "source", "journal_id", "amount_cents")
     if reason:
         return not_performed(name, reason)
-    ledger = books.tables["gl_detail"]
+    ledger = distinct_entries(books.tables["gl_detail"])
     debits = ledger["amount_cents"].clip(lower=0)
     sources = ledger["source"].fillna("(none)")
     profile = (

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from prisma_assets.domain.audit.books import Books
 from prisma_assets.domain.audit.engagement import Period
+from prisma_assets.domain.audit.journal_number import distinct_entries
 from prisma_assets.domain.audit.outcome import (
     Outcome,
     count,
@@ -166,7 +167,8 @@ def unusual_writers(writers: pd.DataFrame, criteria: JournalCriteria) -> pd.Seri
 
 def _prepared(books: Books, period: Period, criteria: JournalCriteria) -> _Ledger:
     lines = books.tables["gl_detail"]
-    lines = lines[lines["journal_id"].notna()].copy()  # the others are counted by tie_out
+    lines = lines[lines["journal_id"].notna()]  # the others are counted by tie_out
+    lines = distinct_entries(lines).copy()
     knows_manual = False
     lines["is_manual"] = False
     if "source" in lines:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from prisma_assets.domain.audit.books import Books
 from prisma_assets.domain.audit.engagement import Period
+from prisma_assets.domain.audit.journal_number import distinct_entries
 from prisma_assets.domain.audit.outcome import (
     Outcome,
     count,
@@ -47,7 +48,7 @@ def unbalanced_entries(books: Books) -> Outcome:
     """Find journal entries whose debits and credits differ, to the cent: double entry leaves no tolerance."""
     if reason := lacking(books, "gl_detail", "journal_id", "amount_cents"):
         return not_performed(UNBALANCED_ENTRIES, reason)
-    ledger = books.tables["gl_detail"]
+    ledger = distinct_entries(books.tables["gl_detail"])
     entries = ledger.groupby("journal_id", sort=True)["amount_cents"].agg(["sum", "size"])
     wrong = entries[entries["sum"] != 0].rename(columns={"sum": "amount_cents", "size": "lines"})
     wrong = wrong.reset_index(names="record_id")
@@ -237,7 +238,8 @@ def journal_line_completeness(books: Books) -> Outcome:
         return not_performed(COMPLETENESS, reason)
     ledger = books.tables["gl_detail"]
     numbered = ledger[ledger["journal_id"].notna()]
-    twice = _repeated_lines(numbered)
+    entries = distinct_entries(numbered)
+    twice = _repeated_lines(entries)
     gaps, untested = _number_gaps(numbered["journal_id"])
     unnumbered = len(ledger) - len(numbered)
     missing = int(gaps["numbers"].sum())
@@ -250,7 +252,7 @@ def journal_line_completeness(books: Books) -> Outcome:
         parts.append(f"{count(unnumbered, 'line')} without a journal number.")
     return performed(
         COMPLETENESS,
-        population=_ledger_population(ledger, numbered["journal_id"].nunique()),
+        population=_ledger_population(ledger, entries["journal_id"].nunique()),
         result=" ".join(parts),
         findings=findings_of(
             twice, kind="duplicate_journal_line", table="gl_detail", procedure=COMPLETENESS
@@ -258,7 +260,7 @@ def journal_line_completeness(books: Books) -> Outcome:
         + findings_of(gaps, kind="journal_number_gap", table="gl_detail", procedure=COMPLETENESS),
         figures={
             "lines": len(ledger),
-            "entries": numbered["journal_id"].nunique(),
+            "entries": entries["journal_id"].nunique(),
             "duplicate_lines": len(twice),
             "missing_numbers": missing,
             "lines_without_number": unnumbered,

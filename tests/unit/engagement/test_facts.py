@@ -11,6 +11,12 @@ from prisma_assets.engagement.document import engagement_schema
 from prisma_assets.engagement.facts import books_sha256, read_facts
 from prisma_assets.engagement.folder import read_engagement
 
+FACTS = """\
+id: E-2024
+client: {id: C-1, name: Example Ltd}
+period: {start: 2024-01-01, end: 2024-12-31}
+team: [{user: ann, roles: [PARTNER]}]
+"""
 SUPPLIERS = "supplier_account_id\nV1\n"
 
 
@@ -33,6 +39,16 @@ def test_facts_leave_the_table_settings_out(write_folder) -> None:
     facts = read_facts(folder)
     assert facts.client.name == "Example Ltd"
     assert "tables" not in facts.model_dump()
+
+
+def test_file_written_back_by_a_yaml_1_1_program_is_read(write_folder) -> None:
+    """To such a program `on` is true, and so it writes the key."""
+    event = "{true: '2025-01-19', description: Storm, kind: non_adjusting}"
+    folder = write_folder({}, facts=f"{FACTS}completion: {{subsequent_events: [{event}]}}\n")
+
+    completion = read_facts(folder).completion
+    assert completion is not None
+    assert str(completion.subsequent_events[0].on) == "2025-01-19"
 
 
 @pytest.mark.parametrize("name", ["gl_detail.csv", "General Ledger.CSV", "journal-entries.txt"])

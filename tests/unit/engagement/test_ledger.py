@@ -169,6 +169,16 @@ def test_unknown_account_type_is_refused(refusal) -> None:
     )
 
 
+def test_balances_of_several_periods_are_refused(refusal) -> None:
+    """A roll-forward lists every account once per month; the sum of its balances is no balance."""
+    text = "Account,Account Name,Account Type,Period,Amount\n1,Bank,A,2024-11,10\n1,Bank,A,2024-12,12\n"
+
+    assert refusal("trial_balance", text) == (
+        "trial_balance.csv: column 'Period' holds several periods (2024-11, 2024-12), and accounts stand in it once for each; "
+        "keep the rows of the period's end"
+    )
+
+
 def test_trial_balance_over_departments_is_summed(read_csv) -> None:
     folder = read_csv(
         "trial_balance",
