@@ -21,6 +21,9 @@ def sample(
     ],
     seed: Annotated[int, typer.Option(help="Same seed and lines, same bytes.")] = 2009,
     lines: Annotated[int, typer.Option(help="Ledger lines, at least.")] = 60_000,
+    tax: Annotated[
+        bool, typer.Option("--tax", help="A group for multi_jurisdiction_tax; always the same.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the sample engagement.
@@ -28,9 +31,11 @@ def sample(
     The folder gets engagement.yaml, the tables and sign_offs.yaml. The planted errors stand beside it, in
     DIR.planted.json, which no audit reads.
     """
-    from prisma_assets.engagement.sample.write import write_sample
+    from prisma_assets.engagement.sample.tax import TaxSample, write_tax_sample
+    from prisma_assets.engagement.sample.write import SampleSummary, write_sample
 
-    written = write_sample(folder, seed=seed, lines=lines)
+    written: TaxSample | SampleSummary
+    written = write_tax_sample(folder) if tax else write_sample(folder, seed=seed, lines=lines)
     if as_json:
         answer(written.as_json())
     else:

@@ -162,8 +162,12 @@ def _paper(step: Step, papers: Mapping[str, Workpaper], count: int) -> Workpaper
         ),
         findings=tuple(f for paper in papers.values() for f in paper.findings),
         conclusion=f"{count} branches. "
-        + " ".join(f"{key}: {paper.conclusion}" for key, paper in papers.items()),
+        + " ".join(_named(key, paper.conclusion) for key, paper in papers.items()),
         references=tuple(dict.fromkeys(r for paper in papers.values() for r in paper.references)),
         sources=tuple(dict.fromkeys(s for paper in papers.values() for s in paper.sources)),
         currency=next((p.currency for p in papers.values() if p.currency), ""),
     )
+
+
+def _named(key: str, conclusion: str) -> str:
+    return conclusion if conclusion.startswith(key) else f"{key}: {conclusion}"

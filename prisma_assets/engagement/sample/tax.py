@@ -11,6 +11,7 @@ from decimal import Decimal
 from importlib.resources import files
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from prisma_assets.domain.audit.amount import cents
 from prisma_assets.domain.audit.engagement import Engagement
@@ -47,6 +48,23 @@ class TaxSample:
     rows: dict[str, int]
     """Ledger lines by table."""
     planted: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The summary as JSON values."""
+        return {
+            "folder": str(self.folder),
+            "planted_file": str(self.planted_file),
+            "rows": self.rows,
+            "planted": self.planted,
+        }
+
+    def sentences(self) -> list[str]:
+        """The summary for a person."""
+        rows = ", ".join(f"{name} {number}" for name, number in self.rows.items())
+        return [
+            f"{self.folder}: a group for multi_jurisdiction_tax ({rows}).",
+            f"{self.planted_file}: {self.planted} planted errors.",
+        ]
 
 
 @dataclass(kw_only=True)
@@ -106,6 +124,9 @@ def _files() -> tuple[dict[str, str], list[PlantedError]]:
         FACTS_FILE: facts,
         "vat_sales.csv": _text(sales, registration),
         "vat_purchases.csv": _text(purchases, registration),
+        "sign_offs.yaml": files(__package__)
+        .joinpath("tax_sign_offs.yaml")
+        .read_text(encoding="utf-8"),
     }
     return content, planted
 
