@@ -206,4 +206,4 @@ def enacted_rate(jurisdiction: str, *, reversal: date, reporting: date) -> Rate 
 def withholding_tax(jurisdiction: str, kind: str, day: date) -> Withholding | NoRate:
     """The domestic rate of tax withheld on a kind of payment abroad."""
     of_kind = [row for row in rows("withholding", Withholding) if row.kind == kind]
-    return rule_on(of_kind, jurisdiction, day, what=f"withholding tax rate on {kind}s")
+    return rule_on(of_kind, jurisdiction, day, what=f"withholding tax rate ({kind})")
