@@ -41,26 +41,27 @@ def _run() -> int:
     command = typer.main.get_command(app)
     try:
         code = command.main(prog_name="prisma-assets", standalone_mode=False)
-    except TyperException as error:
-        note(_usage(error))
-        return WRONG_INPUT
-    except PrismaError as error:
-        note(f"prisma-assets: {error}")
-        return error.exit_code
-    except OSError as error:
-        note(f"prisma-assets: {_plain(error)}")
-        return FAILED
     except SystemExit:  # Typer's answer when nobody reads its help any more.
         return 0
     except (KeyboardInterrupt, Abort):
         code = _INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last stop: a person gets a sentence, an engineer the trace
-        note(f"prisma-assets: {unexpected(error)}")
-        return FAILED
+        sentence, code = _explained(error)
+        note(sentence)
     if code == _INTERRUPTED:
         note("prisma-assets: interrupted")
         return FAILED
     return code if isinstance(code, int) else 0
+
+
+def _explained(error: Exception) -> tuple[str, int]:
+    """One sentence about what went wrong, and the exit status that goes with it."""
+    if isinstance(error, TyperException):
+        return _usage(error), WRONG_INPUT
+    if isinstance(error, PrismaError):
+        return f"prisma-assets: {error}", error.exit_code
+    said = _plain(error) if isinstance(error, OSError) else unexpected(error)
+    return f"prisma-assets: {said}", FAILED
 
 
 def _usage(error: TyperException) -> str:

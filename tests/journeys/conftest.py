@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -54,26 +54,35 @@ class Office:
     home: Path
     database_url: str
 
-    def start(self, *arguments: object) -> subprocess.Popen[str]:
+    def start(
+        self,
+        *arguments: object,
+        environ: Mapping[str, str] | None = None,
+        stdout: IO[str] | int = subprocess.PIPE,
+    ) -> subprocess.Popen[str]:
         """The command under way, in a process of its own."""
         return subprocess.Popen(
             [COMMAND, *map(str, arguments)],
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
-            env={**_bare_environment(), "PRISMA_HOME": str(self.home)},
+            env={**_bare_environment(), "PRISMA_HOME": str(self.home), **(environ or {})},
             cwd=self.home,
         )
 
-    def command(self, *arguments: object) -> Said:
+    def command(self, *arguments: object, environ: Mapping[str, str] | None = None) -> Said:
         """The command, to its end."""
-        return ended(self.start(*arguments))
+        return ended(self.start(*arguments, environ=environ))
 
     def answer(self, *arguments: object) -> dict[str, Any]:
         """What the command answers as JSON; it must have succeeded."""
         said = self.command(*arguments, "--json")
         assert said.code == 0, said.err
         return said.answer
+
+    def both(self, *commands: Sequence[object]) -> list[Said]:
+        """Commands at once, each to its end."""
+        return [ended(process) for process in [self.start(*c) for c in commands]]
 
     def ask(self, query: str, *params: object) -> list[tuple[Any, ...]]:
         """Look into the database."""
@@ -107,6 +116,7 @@ def office() -> Iterator[Office]:
         tempfile.TemporaryDirectory(prefix="prisma-office-") as folder,
         running_server(Settings(home=Path(folder))) as urls,
     ):
+        migrate(urls.prisma)
         yield Office(home=Path(folder), database_url=urls.prisma)
 
 
