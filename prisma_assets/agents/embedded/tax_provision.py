@@ -7,6 +7,7 @@ from typing import Any
 
 from prisma_assets.agents.embedded.tax_work import (
     collected,
+    euro_cents,
     per_euro,
     shown,
     tax_finding,
@@ -23,7 +24,7 @@ from prisma_assets.domain.tax.minimum_tax import shares
 from prisma_assets.domain.tax.provision import OtherTax, Provision, consolidate, provide
 from prisma_assets.domain.tax.rate import NoRate
 from prisma_assets.domain.tax.result import EntityTax
-from prisma_assets.domain.tax.rounding import pct_text, portion
+from prisma_assets.domain.tax.rounding import pct_of, pct_text, portion
 from prisma_assets.domain.tax.uncertain_position import Measured, measure
 
 CURRENT, DEFERRED = "Current tax", "Deferred tax"
@@ -42,6 +43,18 @@ class _File:
     provisions: tuple[Provision, ...]
     group: Provision | None
     """None: no entity's tax was computed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Added:
+    """Taxes that no return of the entity shows, by entity."""
+
+    inclusions: dict[str, int]
+    """In the entity's currency."""
+    refunds: dict[str, int]
+    """In euro cents."""
+    top_ups: dict[str, int]
+    """In euro cents."""
 
 
 def provision_and_review(work: StepWork) -> StepResult:
@@ -100,18 +113,11 @@ def _file(work: StepWork, facts: TaxFacts) -> _File:
     measured = [d for e in facts.entities for d in deferred_taxes(e, reporting=reporting)]
     deferred = tuple(d for d in measured if isinstance(d, DeferredTax))
     positions = tuple(measure(p) for p in facts.uncertain_positions)
-    top_ups, inclusions = _top_ups(work, facts), _inclusions(work)
+    added = _Added(
+        inclusions=_inclusions(work), refunds=_refunds(facts, taxes), top_ups=_top_ups(work, facts)
+    )
     provisions = tuple(
-        provide(
-            taxes[e.name],
-            _other(
-                e,
-                deferred,
-                positions,
-                inclusion_cents=inclusions.get(e.name, 0),
-                top_up_eur_cents=top_ups.get(e.name, 0),
-            ),
-        )
+        provide(taxes[e.name], _other(e, deferred, positions, added))
         for e in facts.entities
         if e.name in taxes
     )
@@ -134,21 +140,29 @@ def _other(
     entity: TaxEntity,
     deferred: tuple[DeferredTax, ...],
     positions: tuple[Measured, ...],
-    *,
-    inclusion_cents: int,
-    top_up_eur_cents: int,
+    added: _Added,
 ) -> OtherTax:
+    name = entity.name
+    moved = [d for d in deferred if d.entity == name and d.recognised_in == "profit_or_loss"]
     return OtherTax(
         prior_years_cents=cents(entity.prior_year_adjustment),
-        uncertain_cents=sum(m.movement_cents for m in positions if m.entity == entity.name),
-        deferred_cents=sum(
-            d.movement_cents
-            for d in deferred
-            if d.entity == entity.name and d.recognised_in == "profit_or_loss"
-        ),
-        inclusion_cents=inclusion_cents,
-        top_up_cents=portion(top_up_eur_cents, per_euro(entity)),
+        uncertain_cents=sum(m.movement_cents for m in positions if m.entity == name),
+        deferred_cents=sum(d.movement_cents for d in moved),
+        inclusion_cents=added.inclusions.get(name, 0),
+        refunds_cents=portion(added.refunds.get(name, 0), per_euro(entity)),
+        top_up_cents=portion(added.top_ups.get(name, 0), per_euro(entity)),
     )
+
+
+def _refunds(facts: TaxFacts, taxes: Mapping[str, EntityTax]) -> dict[str, int]:
+    """Refunds of Maltese tax by the entity that holds the shares, in euro cents; earned when the profit is distributed."""
+    found: dict[str, int] = {}
+    for entity in facts.entities:
+        refund = taxes[entity.name].refund_cents if entity.name in taxes else 0
+        if refund and entity.parent is not None:
+            own = pct_of(euro_cents(refund, entity), entity.ownership_pct)
+            found[entity.parent] = found.get(entity.parent, 0) + own
+    return found
 
 
 def _top_ups(work: StepWork, facts: TaxFacts) -> dict[str, int]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from prisma_assets.domain.tax.facts import Filing, TaxFacts
+from prisma_assets.domain.tax.minimum_tax import scope
 from prisma_assets.domain.tax.rate import Deadline, NoRate, rows, rule_on
 
 
@@ -28,7 +29,11 @@ class Obligation:
 
 
 def obligations(facts: TaxFacts, *, period_end: date) -> tuple[Obligation, ...]:
-    """Stated filings, and the income tax returns of entities for which none is stated, by due date."""
+    """Stated filings, and what the rules derive where none is stated, by due date.
+
+    Derived are the income tax return of every entity and, for a group in scope of the minimum tax, the ultimate parent's
+    information return.
+    """
     stated = [_stated(f) for f in facts.filings]
     covered = {(f.entity, f.tax) for f in facts.filings if f.period_end == period_end}
     derived = [
@@ -37,7 +42,12 @@ def obligations(facts: TaxFacts, *, period_end: date) -> tuple[Obligation, ...]:
         if (entity.name, "corporate_income_tax") not in covered
         and (found := _derived(entity.name, entity.jurisdiction, period_end)) is not None
     ]
-    return tuple(sorted((*stated, *derived), key=lambda o: (o.due, o.entity, o.form)))
+    return tuple(
+        sorted(
+            (*stated, *derived, *_information_return(facts, period_end)),
+            key=lambda o: (o.due, o.entity, o.form),
+        )
+    )
 
 
 def without_deadline(facts: TaxFacts, *, period_end: date) -> tuple[str, ...]:
@@ -79,10 +89,28 @@ def _stated(filing: Filing) -> Obligation:
     )
 
 
+def _information_return(facts: TaxFacts, period_end: date) -> tuple[Obligation, ...]:
+    parent = facts.ultimate_parent
+    is_stated = any(f.tax == "minimum_tax" and f.period_end == period_end for f in facts.filings)
+    rule = rule_on(
+        [d for d in rows("obligations", Deadline) if d.tax == "minimum_tax"],
+        "EU",
+        period_end,
+        what="deadline",
+    )
+    if is_stated or parent is None or isinstance(rule, NoRate):
+        return ()
+    if scope(facts.revenue_history, fiscal_year=period_end.year).is_in_scope is not True:
+        return ()
+    return (_by_rule(rule, parent.name, parent.jurisdiction, period_end),)
+
+
 def _derived(entity: str, jurisdiction: str, period_end: date) -> Obligation | None:
     rule = _rule(jurisdiction, period_end)
-    if isinstance(rule, NoRate):
-        return None
+    return None if isinstance(rule, NoRate) else _by_rule(rule, entity, jurisdiction, period_end)
+
+
+def _by_rule(rule: Deadline, entity: str, jurisdiction: str, period_end: date) -> Obligation:
     return Obligation(
         entity=entity,
         jurisdiction=jurisdiction,

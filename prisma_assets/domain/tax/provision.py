@@ -30,6 +30,8 @@ class OtherTax:
     """Movement of deferred tax through profit or loss."""
     inclusion_cents: int = 0
     """Tax on the income of controlled foreign companies."""
+    refunds_cents: int = 0
+    """Refunds of an imputation tax received with distributions; positive."""
     top_up_cents: int = 0
     """Minimum tax; a current tax (IAS 12 paragraph 88B)."""
 
@@ -41,6 +43,7 @@ class OtherTax:
             self.uncertain_cents,
             self.inclusion_cents,
             self.top_up_cents,
+            -self.refunds_cents,
         )
         return sum(known)
 
@@ -104,6 +107,7 @@ def provide(tax: EntityTax, other: OtherTax) -> Provision:
         ("Taxes of earlier years", other.prior_years_cents),
         ("Uncertain positions", other.uncertain_cents),
         ("Income of controlled foreign companies", other.inclusion_cents),
+        ("Refunds with distributions", -other.refunds_cents),
         ("Minimum tax", other.top_up_cents),
     )
     lines = tuple(ReconcilingLine(label=label, cents=amount) for label, amount in causes)

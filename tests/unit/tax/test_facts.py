@@ -104,6 +104,15 @@ def test_returns_nobody_stated_are_derived_from_the_rules():
     )
 
 
+def test_a_group_in_scope_files_an_information_return():
+    """Fifteen months after the year (Dir. (EU) 2022/2523 Art. 44(7)), by the ultimate parent."""
+    history = "".join(f"    - {{fiscal_year: {y}, revenue: 750000000}}\n" for y in (2023, 2024))
+    facts = read(f"  revenue_history:\n{history}").tax
+
+    due = obligations(facts, period_end=read("").period.end)
+    assert [(o.tax, o.due.isoformat()) for o in due][-1] == ("minimum_tax", "2027-03-31")
+
+
 def test_a_stated_return_takes_the_place_of_the_derived_one():
     filing = "{entity: Acme Holding, jurisdiction: NL, tax: corporate_income_tax, form: Vpb, period_end: 2025-12-31, due: 2027-04-30}"
     facts = read(f"  filings: [{filing}]\n").tax

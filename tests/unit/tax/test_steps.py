@@ -242,13 +242,14 @@ def test_the_groups_reconciliation_adds_up(sample_results):
 
 
 def test_minimum_tax_and_inclusions_are_part_of_the_expense(sample_results):
-    """302,600 of top-up at the Dutch parent, and 700,000 x 25.8 % = 180,600 on the company in the Caymans."""
+    """At the Dutch parent: 302,600 of top-up, Malta's refund of 6/7 x 1,120,000 = 960,000, and 700,000 x 25.8 % = 180,600 on the company in the Caymans."""
     entities = {
         e["name"]: e for e in sample_results["t06"].outputs["etr_reconciliation"]["entities"]
     }
     lines = {line["label"]: line["cents"] for line in entities["Quillmere Holding B.V."]["lines"]}
 
     assert lines["Minimum tax"] == 302_600_00
+    assert lines["Refunds with distributions"] == -960_000_00
     assert lines["Income of controlled foreign companies"] == 180_600_00
 
 
