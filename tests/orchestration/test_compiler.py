@@ -163,4 +163,8 @@ def test_one_bad_file_leaves_the_other_templates_at_work(tmp_path, monkeypatch):
     found = defs()
 
     dg.Definitions.validate_loadable(found)
-    assert {job.name for job in found.jobs} == {"annual_audit_job", "own_audit_job"}
+    assert {job.name for job in found.jobs} == {
+        "annual_audit_job",
+        "multi_jurisdiction_tax_job",
+        "own_audit_job",
+    }
