@@ -37,7 +37,7 @@ def verify(as_json: AsJson = False) -> int:
     from prisma_assets.store.verify import verify as compare
 
     with running_server(Settings.from_environ()) as urls:
-        problems = [str(p) for p in compare(urls.prisma)]
+        problems = [p.description for p in compare(urls.prisma)]
     if as_json:
         answer({"problems": problems})
     else:
