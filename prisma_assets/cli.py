@@ -7,8 +7,8 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from prisma_assets.command import catalogue, database, sample, stack, workflow
+from prisma_assets.command.error_log import unexpected
 from prisma_assets.command.output import note
-from prisma_assets.command.unexpected import unexpected
 from prisma_assets.domain.errors import PrismaError
 
 FAILED = 3

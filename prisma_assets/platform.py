@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prisma_assets.settings import Settings
+from prisma_assets.store.database import DatabaseUnavailableError, address
 from prisma_assets.store.server import ServerUrls
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class LocalPlatform:
                 raise KeyboardInterrupt from None
 
     def _run(self, job: str, tags: Mapping[str, str]) -> EndedRun:
+        from dagster._core.errors import DagsterExecutionInterruptedError
         from dagster._core.execution.api import create_execution_plan, execute_run
 
         recon = _reconstructable(job)
@@ -67,7 +69,7 @@ class LocalPlatform:
         )
         try:
             result = execute_run(recon, run, self.instance)
-        except BaseException:
+        except (KeyboardInterrupt, DagsterExecutionInterruptedError):
             left = self.instance.get_run_by_id(run.run_id)
             if left is not None and not left.is_finished:
                 self.instance.report_run_canceled(left)
@@ -88,6 +90,9 @@ def local_platform(settings: Settings, urls: ServerUrls) -> Iterator[LocalPlatfo
     """Open the Dagster instance of `PRISMA_HOME` on these databases; sets what the code location reads.
 
     Signals to stop wait until a run can answer them: raised in the middle of two seconds of imports, Python drops some.
+
+    Raises:
+        DatabaseUnavailableError: The database went away and did not come back while Dagster tried again.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
@@ -99,10 +104,27 @@ def local_platform(settings: Settings, urls: ServerUrls) -> Iterator[LocalPlatfo
         os.environ[URL_VARIABLE] = urls.dagster
         os.environ["DATABASE_URL"] = urls.prisma
         folder = write_dagster_home(settings.home)
-        with dg.DagsterInstance.from_config(str(folder)) as instance:
+        with (
+            _database_errors(urls),
+            dg.DagsterInstance.from_config(str(folder)) as instance,
+        ):
             yield LocalPlatform(instance=instance)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _database_errors(urls: ServerUrls) -> Iterator[None]:
+    from dagster_postgres.utils import DagsterPostgresException
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except (DagsterPostgresException, DBAPIError) as error:
+        raise DatabaseUnavailableError(
+            f"The database {address(urls.prisma)} went away during the run; "
+            "start it, then continue the execution with `prisma-assets resume`"
+        ) from error
 
 
 def _reconstructable(job: str) -> "ReconstructableJob":

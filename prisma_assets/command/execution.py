@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from prisma_assets.command.connection import ask, known, library, migrated_server
+from prisma_assets.command.error_log import log_to_file
 from prisma_assets.command.output import note
 from prisma_assets.command.report import DONE_AS_ASKED, report, show
 from prisma_assets.domain.errors import InputError, PrismaError
@@ -122,6 +123,7 @@ def _work(
 ) -> int:
     from prisma_assets.platform import local_platform
 
+    log_to_file(settings.home)
     with local_platform(settings, urls) as platform:
         ended = platform.run(f"{template.name}_job", tags={_TAG: execution_id})
         execution = ask(urls, lambda store: known(store, execution_id))
