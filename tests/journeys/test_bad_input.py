@@ -252,7 +252,10 @@ def test_a_mistake_in_a_template(mistake, monkeypatch, tmp_path, old, new, part)
 
     is_one_sentence(checked, 2, f"ours.yaml:{line}:", part)
     assert run.sentence == checked.sentence
-    assert [t["name"] for t in listed.answer["templates"]] == ["annual_audit"]
+    assert [t["name"] for t in listed.answer["templates"]] == [
+        "annual_audit",
+        "multi_jurisdiction_tax",
+    ]
     assert part in listed.answer["problems"][0]
 
 
