@@ -25,7 +25,7 @@ from prisma_assets.domain.workflow.execution import (
     execution_status,
     required_roles,
 )
-from prisma_assets.domain.workflow.sign_off import Approved, ChangesRequested, Rejected, Waiting
+from prisma_assets.domain.workflow.sign_off import ChangesRequested, Rejected, Waiting
 from prisma_assets.domain.workflow.template import Ending, Step, Template
 from prisma_assets.engine.branches import Branch, add_up, failure, plan, run_all
 from prisma_assets.engine.record import (
@@ -222,9 +222,9 @@ class ExecutionRun:
             return await self._reject(step, record, state)
         if isinstance(state, ChangesRequested):
             return await self._rework(step, record, state)
-        return await self._approve(record, state)
+        return await self._approve(record)
 
-    async def _approve(self, record: StepRecord, _state: Approved) -> StepOutcome:
+    async def _approve(self, record: StepRecord) -> StepOutcome:
         if not isinstance(record, StepRow):
             raise PermanentError(f"step '{record.step_id}' has no stored result to sign")
         await self.store.sign_step(record.step_execution_id)
