@@ -178,7 +178,7 @@ def _step_op(
             )
         },
         required_resource_keys={SESSION},
-        tags={"dagster/compute_kind": registry.get(step.agent).domain, "prisma/agent": step.agent},
+        tags=_tags(step, registry),
     )
     async def _step(
         context: dg.OpExecutionContext,
@@ -195,6 +195,16 @@ def _step_op(
         context.instance.add_run_tags(context.run_id, {"prisma/state": _state(outcome)})
 
     return _step
+
+
+def _tags(step: Step, registry: AgentRegistry) -> dict[str, str]:
+    if step.agent is None:
+        return {"dagster/compute_kind": "computed"}
+    return {"dagster/compute_kind": registry.get(step.agent).domain, "prisma/agent": step.agent}
+
+
+def _doer(step: Step, registry: AgentRegistry) -> str:
+    return registry.get(step.agent).name if step.agent is not None else "computed"
 
 
 @contextmanager
@@ -221,7 +231,7 @@ def _metadata(step: Step, outcome: StepOutcome) -> dict[str, Any]:
     from prisma_assets.domain.audit.workpaper_markdown import render_markdown
 
     metadata: dict[str, Any] = {
-        "agent": f"{step.agent} {outcome.agent_version or ''}".strip(),
+        "agent": f"{step.agent or 'computed'} {outcome.agent_version or ''}".strip(),
         "status": outcome.record.status,
         "result": "reused from an earlier run" if outcome.reused else "done in this run",
     }
@@ -263,7 +273,9 @@ def _describe_step(step: Step, registry: AgentRegistry) -> str:
         "",
         step.objective,
         "",
-        f"Agent: {registry.get(step.agent).name} (`{step.agent}`)",
+        f"Agent: {_doer(step, registry)} (`{step.agent}`)"
+        if step.agent
+        else "Computed, without an agent",
     ]
     if step.support:
         lines.append("Supported by: " + ", ".join(registry.get(a).name for a in step.support))
@@ -286,7 +298,7 @@ def _describe_step(step: Step, registry: AgentRegistry) -> str:
 
 def _describe_template(template: Template, registry: AgentRegistry) -> str:
     rows = [
-        f"| {s.id} | {s.title} | {registry.get(s.agent).name} | {', '.join(s.after) or 'start'} | "
+        f"| {s.id} | {s.title} | {_doer(s, registry)} | {', '.join(s.after) or 'start'} | "
         f"{', '.join(r.role for r in s.sign_off.roles) if s.sign_off else ''} |"
         for s in template.steps
     ]

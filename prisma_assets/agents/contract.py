@@ -51,6 +51,8 @@ class AgentTask:
     """The execution's inputs."""
     steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Outputs of the earlier steps, by step id."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """What the template tells the procedure."""
     item: Any = None
     """The item a branch of a for-each works on; None outside one."""
     review_notes: tuple[str, ...] = ()

@@ -41,7 +41,7 @@ def show(found: Mapping[str, Any], *, as_json: bool) -> int:
     return 0 if found["status"] in DONE_AS_ASKED else 3
 
 
-def _step(step_id: str, name: str, agent: str, row: StepRow | None) -> dict[str, Any]:
+def _step(step_id: str, name: str, agent: str | None, row: StepRow | None) -> dict[str, Any]:
     if row is None:
         return {
             "step_id": step_id, "name": name, "status": "PENDING", "agent_id": agent, "duration_ms": None,

@@ -11,7 +11,8 @@ from typing import Any
 from prisma_assets.agents.contract import AgentResult, AgentTask, Usage
 from prisma_assets.domain.audit.workpaper import Workpaper
 from prisma_assets.domain.errors import InputError, PermanentError
-from prisma_assets.domain.workflow.template import ForEach, Step
+from prisma_assets.domain.workflow.part import ForEach
+from prisma_assets.domain.workflow.template import Step
 
 MAX_BRANCHES = 10_000
 """A list longer than this is a mistake in an expression rather than work for a firm."""

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from prisma_assets.agents.contract import AgentResult, AgentTask
 from prisma_assets.domain.workflow.execution import DONE, StepRecord, StepStatus
-from prisma_assets.domain.workflow.template import SignOff, Step, Template
+from prisma_assets.domain.workflow.part import SignOff
+from prisma_assets.domain.workflow.template import Step, Template
 from prisma_assets.engine.branches import Branch
 from prisma_assets.store.workflow_record import Execution, StepFinish, StepRow, StepStart
 
@@ -46,7 +47,7 @@ def task_for(
     upstream = template.upstream(step.id)
     return AgentTask(
         call_id=f"{execution.id}:{step.id}:{iteration_of(records, step)}",
-        agent_id=step.agent,
+        agent_id=step.agent or "",
         task=step.procedure,
         step_id=step.id,
         execution_id=execution.id,
@@ -59,6 +60,7 @@ def task_for(
             if i in upstream and r.status in DONE
         },
         review_notes=review_notes,
+        parameters=step.parameters,
         standards=step.standards,
         title=step.title,
         objective=step.objective,

@@ -25,8 +25,9 @@ from prisma_assets.domain.workflow.execution import (
     execution_status,
     required_roles,
 )
+from prisma_assets.domain.workflow.part import Ending
 from prisma_assets.domain.workflow.sign_off import ChangesRequested, Rejected, Waiting
-from prisma_assets.domain.workflow.template import Ending, Step, Template
+from prisma_assets.domain.workflow.template import Step, Template
 from prisma_assets.engine.branches import Branch, add_up, failure, plan, run_all
 from prisma_assets.engine.record import (
     StepOutcome,

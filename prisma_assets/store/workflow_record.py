@@ -80,7 +80,7 @@ class StepStart:
     step_id: str
     step_name: str
     iteration: int
-    agent_id: str
+    agent_id: str | None
     input_sha256: str
     map_key: str = ""
     """Name of the branch of a for-each; empty for the step itself."""

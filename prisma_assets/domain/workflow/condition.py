@@ -20,9 +20,9 @@ _INPUT = re.compile(r"\binputs\.([A-Za-z_]\w*)")
 _ROOT = re.compile(r"(?<![\w.])([A-Za-z_]\w*)(?!\w*\s*\()")
 _BOUND = re.compile(r"\.(?:all|exists|exists_one|filter|map)\(\s*([A-Za-z_]\w*)\s*,")
 _WORDS = frozenset({"true", "false", "null", "in"})
-ROOTS = frozenset({"inputs", "steps", "status", "output", "item"})
+ROOTS = frozenset({"inputs", "steps", "status", "output", "item", "outer"})
 """`inputs.<name>`, `steps.<id>.<output>`, `status.<id>` (COMPLETED or SKIPPED); after the step `output.<name>`; for one
-branch of a for-each `item`."""
+branch of a for-each `item`, and `outer` where one stands inside another."""
 
 
 class ConditionError(PermanentError):

@@ -137,7 +137,7 @@ def _second_line(step: Step) -> str:
         return f"for each of {step.for_each.items}"
     if step.sign_off is not None:
         return "signed by " + ", ".join(r.role for r in step.sign_off.roles)
-    return step.agent
+    return step.agent or "computed"
 
 
 def _fit(text: str, characters: int = _CHARACTERS) -> str:

@@ -2,103 +2,35 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, JsonValue, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from prisma_assets.domain.workflow.condition import Condition, Expression
-
-Role = Literal["PARTNER", "MANAGER", "EMPLOYEE", "EQR"]
-EndStatus = Literal["DECLINED", "FAILED"]
+from prisma_assets.domain.workflow.part import (
+    Compensation,
+    Duration,
+    Ending,
+    ForEach,
+    Identifier,
+    Items,
+    Join,
+    Part,
+    Repeat,
+    SignOff,
+    SubWorkflow,
+)
 
 _OUTPUT = frozenset({"output"})
-_DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def seconds(value: object) -> float:
-    """Read a duration such as `30s`, `1h` or `5d` as seconds.
-
-    Raises:
-        ValueError: Not a positive duration with a unit.
-    """
-    match = _DURATION.match(str(value).strip())
-    if match is None or float(match[1]) <= 0:
-        raise ValueError(
-            f"'{value}' is not a duration; write a number and a unit: 500ms, 30s, 10m, 4h or 5d"
-        )
-    return float(match[1]) * _SECONDS[match[2]]
-
-
-Duration = Annotated[float, BeforeValidator(seconds)]
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
-
-
-class Part(BaseModel):
-    """Base of the model's parts: immutable, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RequiredRole(Part):
-    """One signature a sign-off asks for."""
-
-    role: Role
-    when: Condition | None = None
-    """Asked only when this holds; reads `inputs`, `steps`, `status` and this step's `output`."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_name(cls, value: object) -> object:
-        return {"role": value} if isinstance(value, str) else value
-
-
-class SignOff(Part):
-    """Human approval of what a step produced. An agent never satisfies it, nor does whoever prepared the file."""
-
-    kind: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
-    """Approval kind, e.g. AUDIT_PLAN_FREEZE (domain facts §7.2)."""
-    roles: tuple[RequiredRole, ...] = Field(min_length=1)
-    """Each entry is one signature by a different person."""
-    in_turn: bool = False
-    """True: the roles sign in the order listed; False: in any order."""
-    when: Condition | None = None
-    """The sign-off is needed only when this holds."""
-    on_reject: EndStatus = "FAILED"
-    """Status of the execution when the decision is reject."""
-    comment_required: bool = False
-    rework: tuple[Identifier, ...] = ()
-    """Steps that are done again when changes are requested, with everything behind them; none: this step alone."""
-    rework_limit: int = Field(default=3, ge=1, le=10)
-    """How often changes may be requested here before the execution fails and people decide."""
-
-
-class ForEach(Part):
-    """Does the step once per item of a list that is known only when it runs. One failing branch does not stop the others."""
-
-    items: Expression
-    """Gives the list; reads `inputs`, `steps` and `status`."""
-    key: Expression | None = None
-    """Gives a branch's name from `item`; the item itself when not given. Names are unique within the step."""
-    agent: Expression | None = None
-    """Gives the id of the agent for one `item`; the step's agent when not given."""
-    max_concurrent: int = Field(default=6, ge=1, le=100)
-    """Branches under way at once; the agents' own limits hold besides."""
-
-
-class Ending(Part):
-    """A result of a step that ends the whole execution."""
-
-    when: Condition
-    status: EndStatus
-    reason: str
+_ITEM = frozenset({"item"})
+_INNER = frozenset({"item", "outer"})
 
 
 class Step(Part):
-    """One step of a template: work by one agent, then perhaps a sign-off."""
+    """One step of a template: work by one agent, another template, or values computed from earlier ones; then perhaps a sign-off."""
 
     id: Identifier
     name: Identifier
@@ -106,24 +38,58 @@ class Step(Part):
     title: str
     objective: str
     """What the step is for, in the words of the firm; shown in the UI and in the workpaper."""
-    agent: str
-    """Id of the lead agent."""
+    agent: str | None = None
+    """Id of the lead agent; not for `workflow` and `compute`."""
+    workflow: SubWorkflow | None = None
+    """Another template that does the step."""
+    compute: dict[Identifier, Expression] = Field(default_factory=dict)
+    """Outputs computed from `inputs`, `steps` and `status`; no agent is called."""
     support: tuple[str, ...] = ()
     """Ids of agents the lead may call on."""
-    task: str | None = None
+    task: Identifier | None = None
     """Procedure the agent performs; the step's name when not given."""
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    """What the procedure is to know besides inputs and earlier outputs."""
     after: tuple[Identifier, ...] = ()
     """Steps that must be done or skipped first."""
+    join: Join = "all"
+    """What of `after` the step waits for."""
     when: Condition | None = None
     """A false condition records the step as SKIPPED and lets what follows run."""
     for_each: ForEach | None = None
+    repeat: Repeat | None = None
     sign_off: SignOff | None = None
     ends: tuple[Ending, ...] = ()
+    compensate: Compensation | None = None
     timeout: Duration = 300.0
-    """Start-to-close time of one attempt, in seconds."""
+    """Start-to-close time of one attempt."""
+    schedule_to_close: Duration | None = None
+    """Time from the first start of the work to its end, over all attempts and runs; sign-offs not counted."""
+    heartbeat: Duration | None = None
+    """Longest silence of an agent at work; an attempt that is silent for longer is given up and may be retried."""
     retries: int = Field(default=0, ge=0, le=10)
     """Further attempts after a retryable error."""
+    cache: Duration | None = None
+    """How long the result answers for equal work: same client, agent version, procedure and input."""
     standards: tuple[str, ...] = ()
+    scope: SkipJsonSchema[str] = ""
+    """Prefix of the ids of the sub-workflow the step came from; never written in a file."""
+    given: SkipJsonSchema[dict[str, Expression]] = Field(default_factory=dict)
+    """Inputs of the sub-workflow the step came from, as expressions of the whole; never written in a file."""
+
+    @model_validator(mode="after")
+    def _has_one_doer(self) -> "Step":
+        doers = [n for n in ("agent", "workflow", "compute") if getattr(self, n)]
+        if len(doers) != 1:
+            raise ValueError(
+                f"step '{self.id}' needs exactly one of agent, workflow and compute; it has {' and '.join(doers) or 'none'}"
+            )
+        loops = [n for n in ("for_each", "repeat") if getattr(self, n) is not None]
+        if len(loops) > 1 or (loops and self.agent is None):
+            raise ValueError(
+                f"step '{self.id}': a step of an agent is either for_each or repeat, and no other step is"
+            )
+        return self
 
     @property
     def procedure(self) -> str:
@@ -135,16 +101,26 @@ class Step(Part):
         """Name of the step in the Dagster graph, e.g. `a01_independence_check`."""
         return f"{self.id}_{self.name}"
 
+    @property
+    def agents(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Every agent the step names, with its path below the step."""
+        if self.agent is not None:
+            yield ("agent",), self.agent
+        for i, agent in enumerate(self.support):
+            yield ("support", i), agent
+        if self.compensate is not None and self.compensate.agent is not None:
+            yield ("compensate", "agent"), self.compensate.agent
+
     def expressions(self) -> Iterator[tuple[tuple[str | int, ...], Expression, frozenset[str]]]:
         """Every expression of the step: (path below the step, expression, what it may read besides what came before)."""
         if self.when is not None:
             yield ("when",), self.when, frozenset()
-        if self.for_each is not None:
-            yield ("for_each", "items"), self.for_each.items, frozenset()
-            if self.for_each.key is not None:
-                yield ("for_each", "key"), self.for_each.key, frozenset({"item"})
-            if self.for_each.agent is not None:
-                yield ("for_each", "agent"), self.for_each.agent, frozenset({"item"})
+        for name, expression in self.compute.items():
+            yield ("compute", name), expression, frozenset()
+        if self.workflow is not None:
+            for name, expression in self.workflow.inputs.items():
+                yield ("workflow", "inputs", name), expression, frozenset()
+        yield from self._loop_expressions()
         for i, ending in enumerate(self.ends):
             yield ("ends", i, "when"), ending.when, _OUTPUT
         if self.sign_off is not None:
@@ -153,6 +129,30 @@ class Step(Part):
             for i, role in enumerate(self.sign_off.roles):
                 if role.when is not None:
                     yield ("sign_off", "roles", i, "when"), role.when, _OUTPUT
+
+    def _loop_expressions(
+        self,
+    ) -> Iterator[tuple[tuple[str | int, ...], Expression, frozenset[str]]]:
+        if self.repeat is not None:
+            yield ("repeat", "until"), self.repeat.until, _OUTPUT
+        if self.for_each is None:
+            return
+        yield from _items("for_each", self.for_each, may_read=frozenset(), item=_ITEM)
+        if self.for_each.for_each is not None:
+            for path, expression, extra in _items(
+                "for_each", self.for_each.for_each, may_read=_ITEM, item=_INNER
+            ):
+                yield ("for_each", *path), expression, extra
+
+
+def _items(
+    name: str, items: Items, *, may_read: frozenset[str], item: frozenset[str]
+) -> Iterator[tuple[tuple[str | int, ...], Expression, frozenset[str]]]:
+    yield (name, "items"), items.items, may_read
+    if items.key is not None:
+        yield (name, "key"), items.key, item
+    if items.agent is not None:
+        yield (name, "agent"), items.agent, item
 
 
 class Input(Part):
@@ -226,5 +226,7 @@ class Template(Part):
     @property
     def sha256(self) -> str:
         """Hash of the content: two templates with equal hashes do the same."""
-        content = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        # Without what is not said: a part that templates may have from now on does not make another template of this one.
+        said = self.model_dump(mode="json", exclude_defaults=True)
+        content = json.dumps(said, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()

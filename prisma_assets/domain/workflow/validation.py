@@ -29,6 +29,7 @@ def problems(template: Template, *, agents: frozenset[str]) -> list[Problem]:
     found = list(_doubles(template)) or [
         *_unknown_dependencies(template, ids),
         *_unknown_agents(template, agents),
+        *_written_internals(template),
     ]
     circle = None if found else template.cycle()
     if circle:
@@ -68,16 +69,20 @@ def _unknown_dependencies(template: Template, ids: set[str]) -> Iterator[Problem
 
 def _unknown_agents(template: Template, agents: frozenset[str]) -> Iterator[Problem]:
     for position, step in enumerate(template.steps):
-        named = [
-            (("agent",), step.agent),
-            *((("support", i), a) for i, a in enumerate(step.support)),
-        ]
-        for place, agent in named:
+        for place, agent in step.agents:
             if agent not in agents:
                 sentence = f"step '{step.id}': unknown agent '{agent}'" + (
                     did_you_mean(agent, agents) or "; `prisma-assets agents list` names them all"
                 )
                 yield Problem(("steps", position, *place), sentence)
+
+
+def _written_internals(template: Template) -> Iterator[Problem]:
+    for position, step in enumerate(template.steps):
+        for key in ("scope", "given"):
+            if getattr(step, key):
+                sentence = f"step '{step.id}': `{key}` is set by the product; remove it, and use `workflow` for another template"
+                yield Problem(("steps", position, key), sentence)
 
 
 def _rework_problems(template: Template) -> Iterator[Problem]:
@@ -94,7 +99,7 @@ def _condition_problems(template: Template) -> Iterator[Problem]:
         upstream = template.upstream(step.id)
         for path, condition, extra in step.expressions():
             place = ("steps", position, *path)
-            allowed = (ROOTS - {"output", "item"}) | extra
+            allowed = (ROOTS - {"output", "item", "outer"}) | extra
             for name in sorted(condition.roots - allowed):
                 known = ", ".join(sorted(allowed))
                 yield Problem(

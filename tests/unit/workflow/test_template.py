@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from prisma_assets.domain.errors import InputError
+from prisma_assets.domain.workflow.part import seconds
 from prisma_assets.domain.workflow.source import parse_template
-from prisma_assets.domain.workflow.template import Template, seconds
+from prisma_assets.domain.workflow.template import Template
 
 AGENTS = frozenset({"audit-plan-012", "audit-risk-013"})
 
