@@ -81,10 +81,9 @@ def check_template(file: Path, as_json: AsJson = False) -> None:
 
     Every mistake is named with line, column and the mend.
     """
-    from prisma_assets.command.connection import firm
-    from prisma_assets.engine.library import read_template
+    from prisma_assets.command.connection import firm, library
 
-    template = read_template(file, agents=firm().ids)
+    template = library(Settings.from_environ()).read(file, agents=firm().ids)
     found = {
         "file": str(file),
         "name": template.name,
@@ -110,13 +109,13 @@ def graph_template(
     """
     from prisma_assets.command.connection import firm, library
     from prisma_assets.domain.workflow import graph
-    from prisma_assets.engine.library import read_template
 
     path = Path(name)
+    found = library(Settings.from_environ())
     if path.suffix in (".yaml", ".yml"):
-        template = read_template(path, agents=firm().ids)
+        template = found.read(path, agents=firm().ids)
     else:
-        template = library(Settings.from_environ()).get(name)
+        template = found.get(name)
     say((graph.svg if svg else graph.mermaid)(template).rstrip())
 
 

@@ -1,10 +1,11 @@
 """The workflow templates at hand: those that ship and those of `PRISMA_TEMPLATES`. One bad file never takes the others down."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from prisma_assets.domain.errors import InputError
+from prisma_assets.domain.workflow.expansion import expand
 from prisma_assets.domain.workflow.source import parse_template
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.domain.workflow.validation import did_you_mean
@@ -20,6 +21,8 @@ class TemplateLibrary:
 
     templates: Mapping[str, Template]
     problems: tuple[str, ...] = ()
+    written: Mapping[str, Template] = field(default_factory=dict)
+    """The same as they stand in their files, before sub-workflows are put in."""
 
     def get(self, name: str) -> Template:
         """The template of that name.
@@ -40,9 +43,18 @@ class TemplateLibrary:
             )
         )
 
+    def read(self, path: Path, *, agents: frozenset[str]) -> Template:
+        """Read one template file, whole: what it uses is found in the library.
+
+        Raises:
+            InputError: It cannot be read or is wrong; one line per mistake.
+        """
+        template = read_template(path, agents=agents)
+        return _whole(template, {**self.written, template.name: template}, agents, file=path)
+
 
 def read_template(path: Path, *, agents: frozenset[str]) -> Template:
-    """Read and check one template file.
+    """Read and check one template file as it is written: a sub-workflow is still one step.
 
     Raises:
         InputError: It cannot be read or is wrong; one line per mistake.
@@ -52,7 +64,8 @@ def read_template(path: Path, *, agents: frozenset[str]) -> Template:
 
 def read_library(folders: Iterable[Path], *, agents: frozenset[str]) -> TemplateLibrary:
     """Read every `*.yaml` and `*.yml` file of the folders; a template found twice keeps its first place."""
-    templates: dict[str, Template] = {}
+    written: dict[str, Template] = {}
+    files: dict[str, Path] = {}
     problems: list[str] = []
     for folder in folders:
         for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
@@ -61,13 +74,33 @@ def read_library(folders: Iterable[Path], *, agents: frozenset[str]) -> Template
             except InputError as error:
                 problems.append(str(error))
                 continue
-            if template.name in templates:
+            if template.name in written:
                 problems.append(
                     f"{path}: a template named '{template.name}' exists already; choose another name"
                 )
             else:
-                templates[template.name] = template
-    return TemplateLibrary(templates=templates, problems=tuple(problems))
+                written[template.name], files[template.name] = template, path
+    templates: dict[str, Template] = {}
+    for name, template in written.items():
+        try:
+            templates[name] = _whole(template, written, agents, file=files[name])
+        except InputError as error:
+            problems.append(str(error))
+    return TemplateLibrary(templates=templates, problems=tuple(problems), written=written)
+
+
+def _whole(
+    template: Template, written: Mapping[str, Template], agents: frozenset[str], *, file: Path
+) -> Template:
+    def find(name: str) -> Template:
+        if name in written:
+            return written[name]
+        raise InputError(f"no template is called '{name}'{did_you_mean(name, set(written))}")
+
+    try:
+        return expand(template, find, agents=agents)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
 
 
 def product_library(settings: Settings, *, agents: frozenset[str]) -> TemplateLibrary:

@@ -2,7 +2,7 @@
 
 from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.workflow.template import Template
-from prisma_assets.domain.workflow.validation import problems
+from prisma_assets.domain.workflow.validation import problems, written_internals
 from prisma_assets.domain.yaml_source import parse_yaml, place, validate
 
 
@@ -19,7 +19,7 @@ def parse_template(text: str, *, file: str, agents: frozenset[str]) -> Template:
     """
     data = parse_yaml(text, file=file)
     template = validate(data, Template, file=file)
-    found = problems(template, agents=agents)
+    found = [*written_internals(template), *problems(template, agents=agents)]
     if found:
         raise InputError("\n".join(f"{place(data, p.path, file)}: {p.sentence}" for p in found))
     return template

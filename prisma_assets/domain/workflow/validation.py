@@ -29,7 +29,6 @@ def problems(template: Template, *, agents: frozenset[str]) -> list[Problem]:
     found = list(_doubles(template)) or [
         *_unknown_dependencies(template, ids),
         *_unknown_agents(template, agents),
-        *_written_internals(template),
     ]
     circle = None if found else template.cycle()
     if circle:
@@ -44,6 +43,15 @@ def did_you_mean(word: str, known: set[str] | frozenset[str]) -> str:
     """A suffix that suggests the closest known word; empty when none is close."""
     close = get_close_matches(word, sorted(known), n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def written_internals(template: Template) -> Iterator[Problem]:
+    """What only the expansion of sub-workflows may set, found in a file."""
+    for position, step in enumerate(template.steps):
+        for key in ("scope", "given"):
+            if getattr(step, key):
+                sentence = f"step '{step.id}': `{key}` is set by the product; remove it, and use `workflow` for another template"
+                yield Problem(("steps", position, key), sentence)
 
 
 def _doubles(template: Template) -> Iterator[Problem]:
@@ -75,14 +83,6 @@ def _unknown_agents(template: Template, agents: frozenset[str]) -> Iterator[Prob
                     did_you_mean(agent, agents) or "; `prisma-assets agents list` names them all"
                 )
                 yield Problem(("steps", position, *place), sentence)
-
-
-def _written_internals(template: Template) -> Iterator[Problem]:
-    for position, step in enumerate(template.steps):
-        for key in ("scope", "given"):
-            if getattr(step, key):
-                sentence = f"step '{step.id}': `{key}` is set by the product; remove it, and use `workflow` for another template"
-                yield Problem(("steps", position, key), sentence)
 
 
 def _rework_problems(template: Template) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ from prisma_assets.domain.workflow.execution import (
     StepRecord,
     condition_context,
     execution_status,
+    join_state,
     required_roles,
 )
 from prisma_assets.domain.workflow.template import Template
@@ -67,3 +68,46 @@ def test_conditions_see_only_what_is_done():
 
     assert context["status"] == {"s1": "SKIPPED"}
     assert "s2" not in context["steps"]
+
+
+def joined(join: str) -> Template:
+    steps = [{"id": i, "name": i, "title": i, "objective": "o", "agent": "x"} for i in ("s1", "s2")]
+    last = {"id": "s3", "name": "s3", "title": "s3", "objective": "o", "agent": "x", "after": ["s1", "s2"], "join": join}  # fmt: skip
+    return Template.model_validate(
+        {"name": "j", "title": "J", "version": "1", "description": "d", "steps": [*steps, last]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("join", "statuses", "expected"),
+    [
+        ("all", {"s1": "COMPLETED"}, "waiting"),
+        ("all", {"s1": "COMPLETED", "s2": "SKIPPED"}, "ready"),
+        ("all", {"s1": "COMPLETED", "s2": "FAILED"}, "waiting"),
+        ("any", {"s1": "COMPLETED"}, "ready"),
+        ("any", {"s1": "SKIPPED"}, "waiting"),
+        ("any", {"s1": "FAILED", "s2": "RUNNING"}, "waiting"),
+        ("any", {"s1": "FAILED", "s2": "COMPLETED"}, "ready"),
+        ("any", {"s1": "SKIPPED", "s2": "SKIPPED"}, "skipped"),
+        ("any", {"s1": "TIMED_OUT", "s2": "SKIPPED"}, "unmet"),
+        ("done", {"s1": "FAILED", "s2": "WAITING_APPROVAL"}, "waiting"),
+        ("done", {"s1": "FAILED", "s2": "SKIPPED"}, "ready"),
+    ],
+)
+def test_joins_say_when_a_step_may_begin(join, statuses, expected):
+    assert join_state(joined(join).steps[2], records(**statuses)) == expected
+
+
+@pytest.mark.parametrize(
+    ("join", "expected"), [("all", "FAILED"), ("any", "COMPLETED"), ("done", "COMPLETED")]
+)
+def test_a_failure_that_nothing_needs_does_not_fail_the_execution(join, expected):
+    ended = records(s1="FAILED", s2="COMPLETED", s3="COMPLETED")
+
+    assert execution_status(joined(join), ended) == expected
+
+
+def test_an_expected_failure_is_seen_by_conditions():
+    context = condition_context({}, records(s1="FAILED", s2="RUNNING"))
+
+    assert (context["status"], context["steps"]) == ({"s1": "FAILED"}, {})
