@@ -26,9 +26,10 @@ from prisma_assets.domain.workflow.execution import (
     required_roles,
 )
 from prisma_assets.domain.workflow.part import Ending
-from prisma_assets.domain.workflow.sign_off import ChangesRequested, Rejected, Waiting
+from prisma_assets.domain.workflow.sign_off import Waiting
 from prisma_assets.domain.workflow.template import Step, Template
 from prisma_assets.engine.branches import Branch, add_up, failure, plan, run_all
+from prisma_assets.engine.gate import Ends, Gate, Signed
 from prisma_assets.engine.record import (
     StepOutcome,
     finish_of,
@@ -40,7 +41,6 @@ from prisma_assets.engine.record import (
     task_for,
 )
 from prisma_assets.engine.shield import to_the_end
-from prisma_assets.engine.sign_off import decided
 from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution, StepRow, StepStart
 
@@ -213,56 +213,28 @@ class ExecutionRun:
         return row_of(step, iteration_of(self.records, step), finish)
 
     async def _sign(self, step: Step, record: StepRecord) -> StepOutcome:
-        roles = required_roles(
-            step, condition_context(self.execution.inputs, self.records, record.outputs)
-        )
-        state = await decided(self.store, self.execution, step, record, roles)
-        if isinstance(state, Waiting):
-            return outcome_of("waiting", record, waiting_for=state.roles)
-        if isinstance(state, Rejected):
-            return await self._reject(step, record, state)
-        if isinstance(state, ChangesRequested):
-            return await self._rework(step, record, state)
-        return await self._approve(record)
-
-    async def _approve(self, record: StepRecord) -> StepOutcome:
-        if not isinstance(record, StepRow):
-            raise PermanentError(f"step '{record.step_id}' has no stored result to sign")
-        await self.store.sign_step(record.step_execution_id)
-        signed = StepRow(**{**record.__dict__, "status": "COMPLETED"})
-        self.records[record.step_id] = signed
-        return outcome_of("done", signed)
-
-    async def _reject(self, step: Step, record: StepRecord, state: Rejected) -> StepOutcome:
-        status = step.sign_off.on_reject if step.sign_off is not None else "FAILED"
-        reason = f"{step.title}: rejected by {state.user}" + (
-            f": {state.comment}" if state.comment else ""
-        )
-        await self._end_execution(status, {"step_id": step.id, "message": reason})
-        return outcome_of("ended", record)
-
-    async def _rework(self, step: Step, record: StepRecord, state: ChangesRequested) -> StepOutcome:
-        gate = step.sign_off
-        if gate is not None and record.iteration > gate.rework_limit:
-            reason = (
-                f"{step.title}: changes were requested more than {gate.rework_limit} times, "
-                f"last by {state.user}: {state.comment}"
-            )
-            await self._end_execution("FAILED", {"step_id": step.id, "message": reason})
+        verdict = await self._gate.look(step, record)
+        if isinstance(verdict, Waiting):
+            return outcome_of("waiting", record, waiting_for=verdict.roles)
+        if isinstance(verdict, Signed):
+            return outcome_of("done", verdict.record)
+        if isinstance(verdict, Ends):
+            await self._end_execution(verdict.status, verdict.error)
             return outcome_of("ended", record)
-        targets = gate.rework if gate is not None and gate.rework else (step.id,)
-        again = [i for i in self.template.downstream(targets) if i in self.records]
-        await self.store.reopen_steps(self.execution.id, again)
-        for step_id in again:
-            iteration = self.records[step_id].iteration + 1
-            self.records[step_id] = StepRecord(
-                step_id=step_id, iteration=iteration, status="PENDING"
-            )
-        if set(again) == {step.id}:
+        if verdict.step_ids == {step.id}:
             return await self._do(step)
         # Earlier ops of this run have passed; the next run begins at the first step that is open again.
         self._is_reworked = True
         return outcome_of("ended", self.records[step.id])
+
+    @property
+    def _gate(self) -> Gate:
+        return Gate(
+            template=self.template,
+            execution=self.execution,
+            store=self.store,
+            records=self.records,
+        )
 
     async def _end(self, step: Step, started: str, error: BaseException) -> StepRecord:
         status: StepStatus = "FAILED"
