@@ -13,6 +13,7 @@ import dagster as dg
 
 from jobs.executor import step_tasks
 from prisma_assets.agents.registry import AgentRegistry
+from prisma_assets.domain.workflow.execution import is_tolerated
 from prisma_assets.domain.workflow.template import Step, Template
 from prisma_assets.engine.record import StepOutcome
 from resources.workflow import RunSession
@@ -74,18 +75,26 @@ def _invocation(template: Template, key: str) -> dg.NodeInvocation:
 
 
 def _feeds(template: Template, step: Step) -> dict[str, Any]:
+    """What feeds each input of the step: one input per earlier step, or one for all where any of them is enough."""
     if not step.after:
         return {"opened": dg.DependencyDefinition(OPEN, "opened")}
-    feeds: dict[str, Any] = {}
-    for other_id in step.after:
-        other = next(s for s in template.steps if s.id == other_id)
-        done = dg.DependencyDefinition(other.key, "done")
-        if other.when is None:
-            feeds[other.key] = done
-        else:
-            bypass = dg.DependencyDefinition(_gate_key(other), "bypass")
-            feeds[other.key] = dg.MultiDependencyDefinition([done, bypass])
-    return feeds
+    feeds = {other.key: _ways(template, other) for other in map(template.step, step.after) if other}
+    if step.join == "any":
+        return {"any": dg.MultiDependencyDefinition([w for ways in feeds.values() for w in ways])}
+    return {
+        key: dg.MultiDependencyDefinition(ways) if len(ways) > 1 else ways[0]
+        for key, ways in feeds.items()
+    }
+
+
+def _ways(template: Template, step: Step) -> list[dg.DependencyDefinition]:
+    """The outputs by which a step lets those behind it go on."""
+    ways = [dg.DependencyDefinition(step.key, "done")]
+    if is_tolerated(template, step.id):
+        ways.append(dg.DependencyDefinition(step.key, "failed"))
+    if step.when is not None:
+        ways.append(dg.DependencyDefinition(_gate_key(step), "bypass"))
+    return ways
 
 
 def _shown_inputs(template: Template, example_folder: str) -> dict[str, Any]:
@@ -172,11 +181,7 @@ def _step_op(
         name=f"{template.name}__{step.key}",
         description=_describe_step(step, registry),
         ins={name: dg.In(dg.Nothing) for name in inputs},
-        out={
-            "done": dg.Out(
-                dg.Nothing, is_required=False, description="The step is done and signed."
-            )
-        },
+        out=_outs(template, step),
         required_resource_keys={SESSION},
         tags=_tags(step, registry),
     )
@@ -187,14 +192,28 @@ def _step_op(
         with _told(session):
             outcome = await (await session.of(template, context.run)).run(step)
         metadata = _metadata(step, outcome)
-        if outcome.state == "done":
-            yield dg.Output(None, "done", metadata=metadata)
+        if outcome.state == "failed":
+            error = outcome.record.error or {}
+            context.log.error("%s: %s", step.title, error.get("message", "failed"))
+        if outcome.state in ("done", "failed"):
+            yield dg.Output(None, outcome.state, metadata=metadata)
             return
         context.add_output_metadata(metadata, output_name="done")
         context.log.warning(_why_not_done(step, outcome))
         context.instance.add_run_tags(context.run_id, {"prisma/state": _state(outcome)})
 
     return _step
+
+
+def _outs(template: Template, step: Step) -> dict[str, dg.Out]:
+    outs = {
+        "done": dg.Out(dg.Nothing, is_required=False, description="The step is done and signed.")
+    }
+    if is_tolerated(template, step.id):
+        outs["failed"] = dg.Out(
+            dg.Nothing, is_required=False, description="It failed; what follows goes on without it."
+        )
+    return outs
 
 
 def _tags(step: Step, registry: AgentRegistry) -> dict[str, str]:
@@ -243,6 +262,10 @@ def _metadata(step: Step, outcome: StepOutcome) -> dict[str, Any]:
         metadata["branches"] = ", ".join(outcome.record.outputs["branches"]) or "none"
     if outcome.duration_ms is not None:
         metadata["duration_ms"] = outcome.duration_ms
+    if "repeat" in outcome.record.outputs:
+        metadata["turns"] = outcome.record.outputs["repeat"]["turns"]
+    if outcome.cached_call_id is not None:
+        metadata["result"] = f"taken from the equal call {outcome.cached_call_id}"
     # No price known is shown as such: it is not the same as free.
     metadata["cost_usd"] = float(outcome.cost_usd) if outcome.cost_usd is not None else "unpriced"
     return metadata
@@ -254,7 +277,14 @@ def _state(outcome: StepOutcome) -> str:
 
 def _why_not_done(step: Step, outcome: StepOutcome) -> str:
     if outcome.state == "waiting":
-        return f"{step.title}: waits for the sign-off of {', '.join(outcome.waiting_for)}; the run ends here and continues once it is given"
+        missing = (
+            f"the sign-off of {', '.join(outcome.waiting_for)}"
+            if outcome.waiting_for
+            else "an earlier step"
+        )
+        return (
+            f"{step.title}: waits for {missing}; the run ends here and continues once it is given"
+        )
     return f"{step.title}: the execution has ended; nothing further is done"
 
 
@@ -279,6 +309,11 @@ def _describe_step(step: Step, registry: AgentRegistry) -> str:
     ]
     if step.support:
         lines.append("Supported by: " + ", ".join(registry.get(a).name for a in step.support))
+    if step.join != "all":
+        needed = "any of" if step.join == "any" else "the end, however it comes, of"
+        lines.append(f"Waits for {needed}: {', '.join(step.after)}")
+    if step.repeat is not None:
+        lines.append(f"Done again until `{step.repeat.until}`, at most {step.repeat.max} times")
     if step.when is not None:
         lines.append(f"Only when: `{step.when}`")
     if step.for_each is not None:

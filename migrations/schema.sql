@@ -186,6 +186,8 @@ CREATE TABLE workflow_step_executions (
     cost_usd              numeric(14,6) CHECK (cost_usd >= 0),
     started_at            timestamptz,
     completed_at          timestamptz,
+    scheduled_at          timestamptz,  -- first taken up, by whichever run; schedule-to-close counts from here
+    cached_call_id        text,  -- the earlier call whose result answered; NULL when the agent was asked
     -- One row is one unit of work; a repeated attempt takes up the same row.
     CONSTRAINT workflow_step_executions_one_result UNIQUE (workflow_execution_id, step_id, iteration, map_key),
     CONSTRAINT workflow_step_executions_has_output CHECK (status <> 'COMPLETED' OR (output IS NOT NULL AND completed_at IS NOT NULL))
@@ -375,6 +377,17 @@ CREATE TABLE agent_calls (
     result      json NOT NULL,  -- json, not jsonb: an answer is given again exactly as it was
     recorded_at timestamptz NOT NULL DEFAULT now()
 );
+
+-- Which recorded call answers for equal work; asked for per step of a template.
+CREATE TABLE step_result_cache (
+    cache_key     text PRIMARY KEY CHECK (cache_key ~ '^[0-9a-f]{64}$'),  -- client, agent, procedure and input
+    call_id       text NOT NULL REFERENCES agent_calls ON DELETE CASCADE,
+    client_id     text,
+    agent_id      text NOT NULL,
+    agent_version text NOT NULL,  -- with the agent: a version that is rolled back takes its results with it
+    created_at    timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX step_result_cache_by_agent ON step_result_cache (agent_id, agent_version);
 
 -- Every Dagster run that worked on an execution.
 CREATE TABLE execution_runs (

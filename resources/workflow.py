@@ -120,6 +120,7 @@ class RunSession:
         self._held.push_async_callback(gateway.aclose)
         taken = ExecutionRun(template=template, execution=execution, store=store, gateway=gateway)
         await taken.load()
+        self._held.push_async_callback(taken.aclose)
         await store.take_up(execution.id, run_id=run.run_id)
         self._run = taken
 

@@ -55,6 +55,12 @@ class AgentTask:
     """What the template tells the procedure."""
     item: Any = None
     """The item a branch of a for-each works on; None outside one."""
+    outer: Any = None
+    """The item around it, for a branch of a for-each inside another."""
+    turn: int = 1
+    """Which turn of a repeated step this is."""
+    previous: Mapping[str, Any] | None = None
+    """What the turn before gave; None in the first."""
     review_notes: tuple[str, ...] = ()
     """What reviewers asked to have changed, oldest first; empty the first time round."""
     standards: tuple[str, ...] = ()
@@ -67,6 +73,8 @@ class AgentTask:
     engagement_id: str | None = None
     timeout_seconds: float = 300.0
     max_retries: int = 0
+    heartbeat_seconds: float | None = None
+    """Longest silence of an attempt; None: it may be silent until its timeout."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +100,8 @@ class AgentResult:
     duration_ms: int = 0
     attempts: int = 1
     agent_version: str = ""
+    cached_from: str | None = None
+    """The earlier call this result is taken from; None when the agent was asked."""
 
 
 class AgentProvider(Protocol):

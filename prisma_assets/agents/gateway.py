@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 from prisma_assets.agents.contract import AgentCard, AgentProvider, AgentResult, AgentTask
+from prisma_assets.agents.heartbeat import HeartbeatLostError, while_beating
 from prisma_assets.agents.ledger import CallLedger, CallOutcome, RecordedCall
 from prisma_assets.agents.pool import InstancePool, PooledInstance
 from prisma_assets.agents.registry import AgentRegistry
@@ -82,6 +83,14 @@ class AgentGateway:
             if recorded is not None:
                 return recorded
             return await self._call_until_done(pool, task)
+
+    def card(self, agent_id: str) -> AgentCard:
+        """The card an agent is called with.
+
+        Raises:
+            UnknownAgentError: There is no such agent.
+        """
+        return self._registry.get(agent_id)
 
     async def aclose(self) -> None:
         """Stop every instance and wait until the ledger holds what is on its way. Ends no call: cancel those first."""
@@ -182,7 +191,10 @@ async def _in_time(pool: InstancePool, instance: PooledInstance, task: AgentTask
     """Do the task within its timeout, which covers the start of the instance too."""
     try:
         async with asyncio.timeout(task.timeout_seconds) as limit:
-            return await pool.provider.call(await instance.ready(), pool.card, task)
+            work = pool.provider.call(await instance.ready(), pool.card, task)
+            return await while_beating(work, silence_seconds=task.heartbeat_seconds)
+    except HeartbeatLostError as error:
+        raise HeartbeatLostError(f"agent {task.agent_id}, {task.task}: {error}") from error
     except TimeoutError as error:
         if not limit.expired():
             raise  # the provider's own

@@ -11,7 +11,7 @@ from typing import Any
 from prisma_assets.agents.contract import AgentResult, AgentTask, Usage
 from prisma_assets.domain.audit.workpaper import Workpaper
 from prisma_assets.domain.errors import InputError, PermanentError
-from prisma_assets.domain.workflow.part import ForEach
+from prisma_assets.domain.workflow.part import Items
 from prisma_assets.domain.workflow.template import Step
 
 MAX_BRANCHES = 10_000
@@ -24,10 +24,16 @@ class BranchesFailedError(PermanentError):
 
 @dataclass(frozen=True, kw_only=True)
 class Branch:
-    """One item of a for-each, ready to be done."""
+    """One item of a for-each, or one turn of a repeat, ready to be done."""
 
-    key: str
+    path: tuple[str, ...]
+    """Its name; of a for-each inside another, the outer name and its own."""
     task: AgentTask
+
+    @property
+    def key(self) -> str:
+        """The name under which it is stored."""
+        return "/".join(self.path)
 
 
 def plan(step: Step, task: AgentTask, context: Mapping[str, Any]) -> list[Branch]:
@@ -45,13 +51,24 @@ def plan(step: Step, task: AgentTask, context: Mapping[str, Any]) -> list[Branch
     loop = step.for_each
     if loop is None:
         return []
-    items = loop.items.value(context)
-    if not isinstance(items, list) or len(items) > MAX_BRANCHES:
-        found = f"{len(items)} items" if isinstance(items, list) else type(items).__name__
-        raise InputError(
-            f"step '{step.id}': `{loop.items}` must give a list of at most {MAX_BRANCHES:,} items, not {found}"
+    branches = [
+        inner
+        for outer in _branches_of(step, loop, Branch(path=(), task=task), context)
+        for inner in (
+            [outer]
+            if loop.for_each is None
+            else _branches_of(step, loop.for_each, outer, {**context, "item": outer.task.item})
         )
-    branches = [_branch(step, loop, task, item, context) for item in items]
+    ]
+    if len(branches) > MAX_BRANCHES:
+        raise InputError(
+            f"step '{step.id}': {len(branches):,} branches are more than {MAX_BRANCHES:,}; split the work"
+        )
+    _refuse_doubles(step, branches)
+    return branches
+
+
+def _refuse_doubles(step: Step, branches: Sequence[Branch]) -> None:
     seen: set[str] = set()
     for branch in branches:
         if branch.key in seen:
@@ -59,7 +76,20 @@ def plan(step: Step, task: AgentTask, context: Mapping[str, Any]) -> list[Branch
                 f"step '{step.id}': two items are named '{branch.key}'; give for_each.key something unique"
             )
         seen.add(branch.key)
-    return branches
+
+
+def _branches_of(
+    step: Step, loop: Items, around: Branch, context: Mapping[str, Any]
+) -> list[Branch]:
+    items = loop.items.value(context)
+    if not isinstance(items, list) or len(items) > MAX_BRANCHES:
+        found = f"{len(items)} items" if isinstance(items, list) else type(items).__name__
+        raise InputError(
+            f"step '{step.id}': `{loop.items}` must give a list of at most {MAX_BRANCHES:,} items, not {found}"
+        )
+    if around.path:
+        context = {**context, "outer": around.task.item}
+    return [_branch(step, loop, around, item, context) for item in items]
 
 
 async def run_all(
@@ -97,17 +127,24 @@ def failure(
     )
 
 
-def add_up(step: Step, results: Mapping[str, AgentResult]) -> AgentResult:
+def add_up(
+    step: Step, branches: Sequence[Branch], results: Mapping[str, AgentResult]
+) -> AgentResult:
     """One result of all branches: `branches` by name in the outputs, and a workpaper that holds theirs."""
-    usages = [r.usage for r in results.values()]
     papers = {key: r.workpaper for key, r in results.items() if r.workpaper is not None}
-    versions = sorted({r.agent_version for r in results.values() if r.agent_version})
-    return AgentResult(
-        outputs={
-            "branches": {key: dict(r.outputs) for key, r in results.items()},
-            "count": len(results),
-        },
+    return replace(
+        total(list(results.values())),
+        outputs={"branches": _outputs(branches, results), "count": len(results)},
         workpaper=_paper(step, papers, len(results)),
+    )
+
+
+def total(results: Sequence[AgentResult]) -> AgentResult:
+    """What several calls took and cost together; without outputs and workpaper."""
+    usages = [r.usage for r in results]
+    versions = sorted({r.agent_version for r in results if r.agent_version})
+    return AgentResult(
+        outputs={},
         usage=Usage(
             provider=", ".join(sorted({u.provider for u in usages})) or "none",
             tokens_in=sum(u.tokens_in for u in usages),
@@ -115,14 +152,25 @@ def add_up(step: Step, results: Mapping[str, AgentResult]) -> AgentResult:
             tokens_cached=sum(u.tokens_cached for u in usages),
             cost_usd=_cost([u.cost_usd for u in usages]),
         ),
-        duration_ms=sum(r.duration_ms for r in results.values()),
-        attempts=max((r.attempts for r in results.values()), default=1),
+        duration_ms=sum(r.duration_ms for r in results),
+        attempts=max((r.attempts for r in results), default=1),
         agent_version=", ".join(versions),
     )
 
 
+def _outputs(branches: Sequence[Branch], results: Mapping[str, AgentResult]) -> dict[str, Any]:
+    """Outputs by name; of a for-each inside another, by outer name and then by inner."""
+    found: dict[str, Any] = {}
+    for branch in branches:
+        into = found
+        for outer in branch.path[:-1]:
+            into = into.setdefault(outer, {})
+        into[branch.path[-1]] = dict(results[branch.key].outputs)
+    return found
+
+
 def _branch(
-    step: Step, loop: ForEach, task: AgentTask, item: Any, context: Mapping[str, Any]
+    step: Step, loop: Items, around: Branch, item: Any, context: Mapping[str, Any]
 ) -> Branch:
     with_item = {**context, "item": item}
     name = loop.key.value(with_item) if loop.key is not None else item
@@ -131,10 +179,17 @@ def _branch(
         raise InputError(
             f"step '{step.id}': an item has an empty name; give for_each.key something that names it"
         )
-    agent = str(loop.agent.value(with_item)) if loop.agent is not None else task.agent_id
+    agent = loop.agent.value(with_item) if loop.agent is not None else around.task.agent_id
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
     return Branch(
-        key=key, task=replace(task, call_id=f"{task.call_id}:{digest}", agent_id=agent, item=item)
+        path=(*around.path, key),
+        task=replace(
+            around.task,
+            call_id=f"{around.task.call_id}:{digest}",
+            agent_id=str(agent),
+            item=item,
+            outer=around.task.item,
+        ),
     )
 
 

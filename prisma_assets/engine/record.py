@@ -1,5 +1,6 @@
 """From a template's step to what the agent is asked, what the store records of it and what the run reports."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
@@ -9,13 +10,25 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from prisma_assets.agents.contract import AgentResult, AgentTask
-from prisma_assets.domain.workflow.execution import DONE, StepRecord, StepStatus
+from prisma_assets.agents.retry import CallTimeoutError
+from prisma_assets.domain.errors import PermanentError
+from prisma_assets.domain.workflow.execution import (
+    DONE,
+    StepRecord,
+    StepStatus,
+    condition_context,
+)
 from prisma_assets.domain.workflow.part import SignOff
 from prisma_assets.domain.workflow.template import Step, Template
 from prisma_assets.engine.branches import Branch
 from prisma_assets.store.workflow_record import Execution, StepFinish, StepRow, StepStart
 
-OutcomeState = Literal["done", "waiting", "ended"]
+
+class OverdueError(PermanentError):
+    """A step took longer from first start to end than its schedule-to-close allows, over all attempts and runs."""
+
+
+OutcomeState = Literal["done", "failed", "waiting", "ended"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +36,7 @@ class StepOutcome:
     """What became of a step in this run."""
 
     state: OutcomeState
-    """done: what follows may run. waiting: a sign-off is missing. ended: nothing further is done in this run."""
+    """done: what follows may run. failed: it failed, and what follows goes on without it. waiting: a sign-off is missing. ended: nothing further is done in this run."""
     record: StepRecord
     reused: bool = False
     """True when the result was there already and nothing was done."""
@@ -33,6 +46,8 @@ class StepOutcome:
     agent_version: str | None = None
     duration_ms: int | None = None
     cost_usd: Decimal | None = None
+    cached_call_id: str | None = None
+    """The earlier call whose result answered; None when the agent was asked."""
 
 
 def task_for(
@@ -45,6 +60,7 @@ def task_for(
     """What the step's agent is asked; the call id is the same however often the iteration is tried."""
     context = execution.context
     upstream = template.upstream(step.id)
+    done = {i: r for i, r in sorted(records.items()) if i in upstream and r.status in DONE}
     return AgentTask(
         call_id=f"{execution.id}:{step.id}:{iteration_of(records, step)}",
         agent_id=step.agent or "",
@@ -53,11 +69,12 @@ def task_for(
         execution_id=execution.id,
         engagement_folder=context.get("engagement_folder"),
         books_sha256=context.get("books_sha256"),
-        inputs=execution.inputs,
+        inputs=_inputs(execution, step, records),
+        # A step of a sub-workflow sees the others of it by their own names.
         steps={
-            i: dict(r.outputs)
-            for i, r in sorted(records.items())
-            if i in upstream and r.status in DONE
+            i.removeprefix(step.scope): dict(r.outputs)
+            for i, r in done.items()
+            if i.startswith(step.scope)
         },
         review_notes=review_notes,
         parameters=step.parameters,
@@ -69,7 +86,17 @@ def task_for(
         engagement_id=execution.engagement_id,
         timeout_seconds=step.timeout,
         max_retries=step.retries,
+        heartbeat_seconds=step.heartbeat,
     )
+
+
+def _inputs(
+    execution: Execution, step: Step, records: Mapping[str, StepRecord]
+) -> Mapping[str, Any]:
+    if not step.scope:
+        return execution.inputs
+    context = condition_context(execution.inputs, records)
+    return {name: expression.value(context) for name, expression in step.given.items()}
 
 
 def start_of(
@@ -114,6 +141,7 @@ def finish_of(
         tokens_in=result.usage.tokens_in,
         tokens_out=result.usage.tokens_out,
         cost_usd=result.usage.cost_usd,
+        cached_call_id=result.cached_from,
         approval_kind=sign_off.kind if sign_off is not None and roles else None,
         required_roles=roles,
     )
@@ -133,6 +161,7 @@ def row_of(step: Step, iteration: int, finish: StepFinish) -> StepRow:
         agent_version=finish.agent_version,
         duration_ms=finish.duration_ms,
         cost_usd=finish.cost_usd,
+        cached_call_id=finish.cached_call_id,
     )
 
 
@@ -154,7 +183,19 @@ def outcome_of(
         agent_version=row.agent_version if row else None,
         duration_ms=row.duration_ms if row else None,
         cost_usd=row.cost_usd if row else None,
+        cached_call_id=row.cached_call_id if row else None,
     )
+
+
+def ending_of(step: Step, error: BaseException) -> tuple[StepStatus, dict[str, Any]]:
+    """How a step that raised this error ended, and what its record says of it."""
+    status: StepStatus = "FAILED"
+    message = str(error) or type(error).__name__
+    if isinstance(error, asyncio.CancelledError):
+        status, message = "CANCELLED", "the run was cancelled"
+    elif isinstance(error, (CallTimeoutError, OverdueError)):
+        status = "TIMED_OUT"
+    return status, {"step_id": step.id, "class": type(error).__name__, "message": message}
 
 
 def iteration_of(records: Mapping[str, StepRecord], step: Step) -> int:
@@ -165,7 +206,14 @@ def iteration_of(records: Mapping[str, StepRecord], step: Step) -> int:
 def input_sha256(task: AgentTask) -> str:
     """Hash of what the agent is given: equal hashes ask for equal work."""
     return _sha256(
-        {"inputs": task.inputs, "steps": task.steps, "item": task.item, "books": task.books_sha256}
+        {
+            "inputs": task.inputs,
+            "steps": task.steps,
+            "item": task.item,
+            "outer": task.outer,
+            "previous": task.previous,
+            "books": task.books_sha256,
+        }
     )
 
 

@@ -8,30 +8,32 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
-from prisma_assets.agents.contract import AgentResult, AgentTask
+from prisma_assets.agents.contract import AgentResult
 from prisma_assets.agents.gateway import AgentGateway
-from prisma_assets.agents.retry import CallTimeoutError
 from prisma_assets.domain.errors import PermanentError
 from prisma_assets.domain.workflow.condition import Condition, ConditionError
 from prisma_assets.domain.workflow.execution import (
     DONE,
     ENDED,
+    RESTED,
     ExecutionStatus,
     StepRecord,
     StepStatus,
     condition_context,
     execution_status,
+    is_tolerated,
+    join_state,
     required_roles,
 )
 from prisma_assets.domain.workflow.part import Ending
 from prisma_assets.domain.workflow.sign_off import Waiting
 from prisma_assets.domain.workflow.template import Step, Template
-from prisma_assets.engine.branches import Branch, add_up, failure, plan, run_all
 from prisma_assets.engine.gate import Ends, Gate, Signed
 from prisma_assets.engine.record import (
     StepOutcome,
+    ending_of,
     finish_of,
     input_sha256,
     iteration_of,
@@ -41,8 +43,13 @@ from prisma_assets.engine.record import (
     task_for,
 )
 from prisma_assets.engine.shield import to_the_end
+from prisma_assets.engine.work import Assignment, StepWorker
 from prisma_assets.store.workflow import WorkflowStore
-from prisma_assets.store.workflow_record import Execution, StepRow, StepStart
+from prisma_assets.store.workflow_record import Execution, StartedStep, StepRow
+
+
+class NothingCameError(PermanentError):
+    """A step that waits for any of several got none of them."""
 
 
 class TemplateChangedError(PermanentError):
@@ -63,6 +70,10 @@ class ExecutionRun:
     _ended: ExecutionStatus | None = None
     _failure: Mapping[str, Any] | None = None
     _is_reworked: bool = False
+    _taken: set[str] = field(default_factory=set)
+    """Steps this run has turned to."""
+    _ahead: dict[str, asyncio.Task[StepOutcome]] = field(default_factory=dict)
+    """Steps begun before their op, by id."""
 
     async def load(self) -> None:
         """Read what earlier runs have done.
@@ -72,13 +83,23 @@ class ExecutionRun:
         """
         check_template(self.template, self.execution)
         for step_id, record in (await self.store.steps(self.execution.id)).items():
-            # What an earlier run did not finish is done again by this one, in the same iteration.
-            is_kept = record.status in DONE or record.status == "WAITING_APPROVAL"
-            self.records[step_id] = (
-                record
-                if is_kept
-                else StepRecord(step_id=step_id, iteration=record.iteration, status="PENDING")
+            self.records[step_id] = record
+        # What an earlier run did not finish is done again by this one, in the same iteration.
+        for begun in [r for r in self.records.values() if not self._is_kept(r)]:
+            self.records[begun.step_id] = StepRecord(
+                step_id=begun.step_id, iteration=begun.iteration, status="PENDING"
             )
+
+    def _is_kept(self, record: StepRecord) -> bool:
+        if record.status in DONE or record.status == "WAITING_APPROVAL":
+            return True
+        # A failure that what follows went on without stays one.
+        behind = [s.id for s in self.template.steps if record.step_id in s.after]
+        return (
+            record.status in RESTED
+            and is_tolerated(self.template, record.step_id)
+            and all(i in self.records for i in behind)
+        )
 
     async def condition(self, step: Step) -> bool:
         """Whether the step's condition lets it run; a false one is recorded as SKIPPED."""
@@ -87,15 +108,20 @@ class ExecutionRun:
             return False
         if step.when is None or (record is not None and record.status != "PENDING"):
             return True
+        if join_state(step, self.records) != "ready":
+            return True  # `run` says what becomes of it
         async with self._working():
             if self._holds(step, step.when):
                 return True
-            iteration = iteration_of(self.records, step)
-            await self.store.skip_step(start_of(self.execution, step, iteration), str(step.when))
-            self.records[step.id] = StepRecord(
-                step_id=step.id, iteration=iteration, status="SKIPPED"
-            )
+            await self._skip(step, str(step.when))
             return False
+
+    async def _skip(self, step: Step, why: str) -> StepRecord:
+        iteration = iteration_of(self.records, step)
+        await self.store.skip_step(start_of(self.execution, step, iteration), why)
+        skipped = StepRecord(step_id=step.id, iteration=iteration, status="SKIPPED")
+        self.records[step.id] = skipped
+        return skipped
 
     def _holds(self, step: Step, condition: Condition) -> bool:
         try:
@@ -116,36 +142,97 @@ class ExecutionRun:
             PrismaError: The step failed; its record and the execution say so.
             asyncio.CancelledError: The run was cancelled; likewise recorded.
         """
+        ahead = self._ahead.get(step.id)
+        return await (ahead if ahead is not None else self._take(step))
+
+    async def aclose(self) -> None:
+        """Wait for what was begun ahead of its op; it was cancelled with the run if the run was."""
+        await asyncio.gather(*self._ahead.values(), return_exceptions=True)
+
+    async def _take(self, step: Step) -> StepOutcome:
+        self._taken.add(step.id)
         async with self._working():
             if self._ended is not None or self._is_reworked:
                 return outcome_of("ended", self._record(step))
             record = self.records.get(step.id)
-            if record is not None and record.status in DONE:
-                return await self._reuse(step, record)
-            if record is not None and record.status == "WAITING_APPROVAL":
-                return await self._sign(step, record)
-            return await self._do(step)
+            if record is not None and record.status in RESTED:
+                outcome = await self._reuse(step, record)
+            elif record is not None and record.status == "WAITING_APPROVAL":
+                outcome = await self._sign(step, record)
+            else:
+                outcome = await self._join(step)
+            self._go_ahead()
+            return outcome
 
-    async def _do(self, step: Step) -> StepOutcome:
+    async def _join(self, step: Step) -> StepOutcome:
+        state = join_state(step, self.records)
+        if state == "waiting":
+            return outcome_of("waiting", self._record(step))
+        if state == "skipped":
+            return outcome_of("done", await self._skip(step, "nothing before it was done"))
+        return await self._do(step, is_met=state == "ready")
+
+    def _go_ahead(self) -> None:
+        """Begin what need not wait for its op: Dagster starts an op once all ops before it have ended, `any` needs one.
+
+        What stands behind such a step goes ahead too, as far as nothing else holds it back.
+        """
+        if self._ended is not None or self._is_reworked:
+            return
+        for step in self.template.steps:
+            early = step.join == "any" or any(a in self._ahead for a in step.after)
+            if early and step.id not in self._taken and join_state(step, self.records) == "ready":
+                self._taken.add(step.id)
+                self._ahead[step.id] = asyncio.create_task(self._run_ahead(step))
+
+    async def _run_ahead(self, step: Step) -> StepOutcome:
+        if not await self.condition(step):
+            self._go_ahead()
+            return outcome_of("done", self._record(step))
+        return await self._take(step)
+
+    async def _do(self, step: Step, *, is_met: bool = True) -> StepOutcome:
         iteration = iteration_of(self.records, step)
         notes = await self._review_notes(step, iteration)
         task = task_for(self.template, self.execution, step, self.records, notes)
         start = start_of(self.execution, step, iteration, input_sha256=input_sha256(task))
-        started = await self._begin(start)
+        started = await self._worker.begin(start)
         self.records[step.id] = StepRecord(step_id=step.id, iteration=iteration, status="RUNNING")
+        context = condition_context(self.execution.inputs, self.records)
+        given = Assignment(step=step, task=task, iteration=iteration, context=context)
         try:
-            result = await self._result(step, task, iteration)
-            record = await self._finish(step, started, result)
+            if not is_met:
+                _refuse(step)
+            result = await self._worker.do(given, started)
+            record: StepRecord = await self._finish(step, started, result)
         except (Exception, asyncio.CancelledError) as error:
-            self.records[step.id] = await to_the_end(self._end(step, started, error))
-            raise
+            await to_the_end(self._worker.end(step, started, error))
+            record = self._failed(step, iteration, error)
+            if not (isinstance(error, Exception) and is_tolerated(self.template, step.id)):
+                raise
+            return outcome_of("failed", record)
         self.records[step.id] = record
         if record.status == "WAITING_APPROVAL":
             return await self._sign(step, record)
         return await self._end_by(step, record) or outcome_of("done", record)
 
+    def _failed(self, step: Step, iteration: int, error: BaseException) -> StepRecord:
+        status, details = ending_of(step, error)
+        record = StepRecord(step_id=step.id, iteration=iteration, status=status, error=details)
+        self.records[step.id] = record
+        if status == "CANCELLED":
+            for ahead in self._ahead.values():
+                ahead.cancel()
+        return record
+
+    @property
+    def _worker(self) -> StepWorker:
+        return StepWorker(execution=self.execution, store=self.store, gateway=self.gateway)
+
     async def _reuse(self, step: Step, record: StepRecord) -> StepOutcome:
         """A result that ended the execution ends it again: nothing behind it is ever done."""
+        if record.status not in DONE:
+            return outcome_of("failed", record, reused=True)
         ended = await self._end_by(step, record) if record.status == "COMPLETED" else None
         return ended or outcome_of("done", record, reused=True)
 
@@ -158,57 +245,12 @@ class ExecutionRun:
         await self._end_execution(ending.status, {"step_id": step.id, "message": ending.reason})
         return outcome_of("ended", record)
 
-    async def _begin(self, start: StepStart) -> str:
-        started = await self.store.start_step(start)
-        if started is None:
-            raise PermanentError(
-                f"step '{start.step_id}' of execution {start.execution_id} was finished by another run; "
-                "resume the execution"
-            )
-        return started
-
-    async def _result(self, step: Step, task: AgentTask, iteration: int) -> AgentResult:
-        if step.for_each is None:
-            return await self.gateway.call(task)
-        branches = plan(step, task, condition_context(self.execution.inputs, self.records))
-        earlier = await self.store.branches(self.execution.id, step.id, iteration)
-        done = {key for key, row in earlier.items() if row.status == "COMPLETED"}
-
-        async def do(branch: Branch) -> AgentResult:
-            # The ledger answers for what is done: a resumed for-each pays for its missing branches only.
-            if branch.key in done:
-                return await self.gateway.call(branch.task)
-            return await self._do_branch(step, branch, iteration)
-
-        results, errors = await run_all(branches, do, max_concurrent=step.for_each.max_concurrent)
-        if errors:
-            raise failure(step, branches, errors)
-        return add_up(step, results)
-
-    async def _do_branch(self, step: Step, branch: Branch, iteration: int) -> AgentResult:
-        started = await self._begin(
-            start_of(
-                self.execution,
-                step,
-                iteration,
-                branch=branch,
-                input_sha256=input_sha256(branch.task),
-            )
-        )
-        try:
-            result = await self.gateway.call(branch.task)
-            await self.store.finish_step(finish_of(started, result, status="COMPLETED"))
-        except (Exception, asyncio.CancelledError) as error:
-            await to_the_end(self._end(step, started, error))
-            raise
-        return result
-
-    async def _finish(self, step: Step, started: str, result: AgentResult) -> StepRow:
+    async def _finish(self, step: Step, started: StartedStep, result: AgentResult) -> StepRow:
         context = condition_context(self.execution.inputs, self.records, result.outputs)
         # A result that ends the execution is signed by nobody.
         roles = () if _ending(step, context) is not None else required_roles(step, context)
         status: StepStatus = "WAITING_APPROVAL" if roles else "COMPLETED"
-        finish = finish_of(started, result, status=status, sign_off=step.sign_off, roles=roles)
+        finish = finish_of(started.id, result, status=status, sign_off=step.sign_off, roles=roles)
         await self.store.finish_step(finish)
         return row_of(step, iteration_of(self.records, step), finish)
 
@@ -235,20 +277,6 @@ class ExecutionRun:
             store=self.store,
             records=self.records,
         )
-
-    async def _end(self, step: Step, started: str, error: BaseException) -> StepRecord:
-        status: StepStatus = "FAILED"
-        if isinstance(error, asyncio.CancelledError):
-            status = "CANCELLED"
-        elif isinstance(error, CallTimeoutError):
-            status = "TIMED_OUT"
-        message = str(error) or type(error).__name__
-        if status == "CANCELLED":
-            message = "the run was cancelled"
-        details = {"step_id": step.id, "class": type(error).__name__, "message": message}
-        await self.store.end_step(started, status, details)
-        iteration = iteration_of(self.records, step)
-        return StepRecord(step_id=step.id, iteration=iteration, status=status, error=details)
 
     async def _end_execution(self, status: ExecutionStatus, error: Mapping[str, Any]) -> None:
         self._ended = status
@@ -307,6 +335,10 @@ def check_template(template: Template, execution: Execution) -> None:
             f"template '{template.name}' has changed since execution {execution.id} started "
             f"(version {execution.template_version} then, {template.version} now); start a new execution"
         )
+
+
+def _refuse(step: Step) -> NoReturn:
+    raise NothingCameError(f"step '{step.id}': none of {', '.join(step.after)} was done")
 
 
 def _ending(step: Step, context: Mapping[str, Any]) -> Ending | None:

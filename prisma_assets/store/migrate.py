@@ -98,7 +98,7 @@ def migrate(url: str, *, folder: Path = MIGRATIONS / "sql") -> list[Applied]:
             with _told(migration, url), connection.transaction():
                 connection.execute(named_query("lock_migrations"))
                 if not _is_recorded(connection, migration, wanted):
-                    applied.append(_apply(connection, wanted[: index + 1]))
+                    applied.append(_apply(connection, wanted, index))
     return applied
 
 
@@ -135,14 +135,14 @@ def _is_recorded(connection: SyncConnection, migration: Migration, wanted: list[
     return migration.name in recorded
 
 
-def _apply(connection: SyncConnection, so_far: list[Migration]) -> Applied:
-    migration = so_far[-1]
+def _apply(connection: SyncConnection, wanted: list[Migration], index: int) -> Applied:
+    migration = wanted[index]
     adopted = False
     try:
         with connection.transaction():
             connection.execute(migration.body.encode())
     except _ALREADY_THERE as error:
-        _check_same(connection, so_far, error)
+        _check_same(connection, wanted, index, error)
         adopted = True
     connection.execute(named_query("create_schema_migrations"))
     connection.execute(
@@ -152,22 +152,26 @@ def _apply(connection: SyncConnection, so_far: list[Migration]) -> Applied:
     return Applied(name=migration.name, adopted=adopted)
 
 
-def _check_same(connection: SyncConnection, so_far: list[Migration], error: psycopg.Error) -> None:
-    """Refuse to adopt tables that are not exactly what the last file makes of them."""
-    scripts = [each.body for each in so_far]
-    before = expected_catalog(connection, scripts[:-1])
-    after = expected_catalog(connection, scripts)
+def _check_same(
+    connection: SyncConnection, wanted: list[Migration], index: int, error: psycopg.Error
+) -> None:
+    """Refuse to adopt tables that are neither what this file makes of them nor what all files together do."""
+    scripts = [each.body for each in wanted]
+    before = expected_catalog(connection, scripts[:index])
+    after = expected_catalog(connection, scripts[: index + 1])
+    final = expected_catalog(connection, scripts)
     actual = read_catalog(connection)
     other = [
         entry
         for entry, definition in after.items()
-        if before.get(entry) != definition and actual.get(entry) != definition
+        if before.get(entry) != definition
+        and actual.get(entry) not in (definition, final.get(entry))
     ]
     if other:
         there = {entry.table for entry in actual}
         first = min(other, key=lambda entry: (entry.table not in there, entry))
         raise MigrationError(
-            f"{so_far[-1].name}.sql cannot be applied: {error.diag.message_primary}, and what is there differs from "
+            f"{wanted[index].name}.sql cannot be applied: {error.diag.message_primary}, and what is there differs from "
             f"the file ({first}); use an empty database, or move those tables away."
         ) from error
 

@@ -12,6 +12,7 @@ from prisma_assets.store.workflow_record import (
     NewExecution,
     NewSignOff,
     SignOffRow,
+    StartedStep,
     StepFinish,
     StepRow,
     StepStart,
@@ -130,7 +131,7 @@ class WorkflowStore:
         rows = await self.database.fetch("branch_records", params)
         return {r["map_key"]: _step_row(r) for r in rows}
 
-    async def start_step(self, start: StepStart) -> str | None:
+    async def start_step(self, start: StepStart) -> StartedStep | None:
         """Record that a step begins; None when it is already done and must not run."""
         params = {
             "workflow_execution_id": start.execution_id,
@@ -142,7 +143,11 @@ class WorkflowStore:
             "map_key": start.map_key,
         }
         rows = await self.database.fetch("upsert_step_started", params)
-        return str(rows[0]["step_execution_id"]) if rows else None
+        if not rows:
+            return None
+        return StartedStep(
+            id=str(rows[0]["step_execution_id"]), waited_seconds=rows[0]["waited_seconds"]
+        )
 
     async def finish_step(self, finish: StepFinish) -> None:
         """Record what a step produced."""
@@ -158,6 +163,7 @@ class WorkflowStore:
             "tokens_in": finish.tokens_in,
             "tokens_out": finish.tokens_out,
             "cost_usd": finish.cost_usd,
+            "cached_call_id": finish.cached_call_id,
             "approval_kind": finish.approval_kind,
             "required_roles": list(finish.required_roles),
         }
@@ -245,6 +251,7 @@ def _step_row(row: Mapping[str, Any]) -> StepRow:
         started_at=row["started_at"],
         duration_ms=row["duration_ms"],
         cost_usd=row["cost_usd"],
+        cached_call_id=row["cached_call_id"],
     )
 
 

@@ -70,6 +70,7 @@ class StepRow(StepRecord):
     started_at: datetime | None = None
     duration_ms: int | None = None
     cost_usd: Decimal | None = None
+    cached_call_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +88,15 @@ class StepStart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StartedStep:
+    """A step on which work has begun."""
+
+    id: str
+    waited_seconds: float
+    """Time since the work was first taken up, by whichever run."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class StepFinish:
     """What a step produced."""
 
@@ -101,6 +111,8 @@ class StepFinish:
     tokens_in: int
     tokens_out: int
     cost_usd: Decimal | None
+    cached_call_id: str | None = None
+    """The earlier call whose result answered."""
     approval_kind: str | None = None
     required_roles: Sequence[str] = ()
 

@@ -75,7 +75,7 @@ where e.workflow_execution_id = %(workflow_execution_id)s
 -- step_records --
 -- Latest iteration of every step begun. Key: step_id.
 select step_execution_id, step_id, step_name, iteration, attempt, status, agent_id, agent_version, output, output_hash,
-       workpaper, error, duration_ms, cost_usd, started_at, completed_at
+       workpaper, error, duration_ms, cost_usd, cached_call_id, started_at, completed_at
 from latest_step_executions
 where workflow_execution_id = %(workflow_execution_id)s and map_key = ''
 order by started_at, step_id
@@ -83,7 +83,7 @@ order by started_at, step_id
 -- branch_records --
 -- Branches of one for-each step in one iteration. Key: map_key.
 select step_execution_id, step_id, step_name, iteration, map_key, attempt, status, agent_id, agent_version, output,
-       output_hash, workpaper, error, duration_ms, cost_usd, started_at, completed_at
+       output_hash, workpaper, error, duration_ms, cost_usd, cached_call_id, started_at, completed_at
 from workflow_step_executions
 where workflow_execution_id = %(workflow_execution_id)s and step_id = %(step_id)s and iteration = %(iteration)s
   and map_key <> ''
@@ -92,23 +92,24 @@ order by map_key
 -- upsert_step_started --
 -- A step begins, or begins again after a crash or failure; a completed one is never touched. Rows: none if completed.
 insert into workflow_step_executions as w (
-    workflow_execution_id, step_id, step_name, iteration, map_key, attempt, agent_id, input_hash, status, started_at)
+    workflow_execution_id, step_id, step_name, iteration, map_key, attempt, agent_id, input_hash, status, started_at,
+    scheduled_at)
 values (
     %(workflow_execution_id)s, %(step_id)s, %(step_name)s, %(iteration)s, %(map_key)s, 1, %(agent_id)s, %(input_hash)s,
-    'RUNNING', clock_timestamp())
+    'RUNNING', clock_timestamp(), clock_timestamp())
 on conflict (workflow_execution_id, step_id, iteration, map_key) do update
 set attempt = case when w.status = 'PENDING' then w.attempt else w.attempt + 1 end,  -- a rework opens as PENDING
     status = 'RUNNING', input_hash = excluded.input_hash, error = null, started_at = clock_timestamp(),
-    completed_at = null
+    scheduled_at = coalesce(w.scheduled_at, excluded.scheduled_at), completed_at = null
 where w.status not in ('COMPLETED', 'SKIPPED', 'WAITING_APPROVAL')
-returning step_execution_id
+returning step_execution_id, extract(epoch from clock_timestamp() - scheduled_at)::float8 as waited_seconds
 
 -- update_step_finished --
 -- What the step produced, and whether a sign-off is still missing.
 update workflow_step_executions
 set status = %(status)s, output = %(output)s, output_hash = %(output_hash)s, workpaper = %(workpaper)s,
     agent_version = %(agent_version)s, retry_count = %(retry_count)s, duration_ms = %(duration_ms)s,
-    tokens_in = %(tokens_in)s, tokens_out = %(tokens_out)s, cost_usd = %(cost_usd)s,
+    tokens_in = %(tokens_in)s, tokens_out = %(tokens_out)s, cost_usd = %(cost_usd)s, cached_call_id = %(cached_call_id)s,
     approval_kind = %(approval_kind)s, required_roles = %(required_roles)s,
     completed_at = case when %(status)s = 'COMPLETED' then clock_timestamp() end
 where step_execution_id = %(step_execution_id)s
