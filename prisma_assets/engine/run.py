@@ -91,14 +91,14 @@ class ExecutionRun:
             )
 
     def _is_kept(self, record: StepRecord) -> bool:
-        if record.status in DONE or record.status == "WAITING_APPROVAL":
+        if _has_result(record):
             return True
         # A failure that what follows went on without stays one.
         behind = [s.id for s in self.template.steps if record.step_id in s.after]
         return (
             record.status in RESTED
             and is_tolerated(self.template, record.step_id)
-            and all(i in self.records for i in behind)
+            and all(i in self.records and _has_result(self.records[i]) for i in behind)
         )
 
     async def condition(self, step: Step) -> bool:
@@ -335,6 +335,10 @@ def check_template(template: Template, execution: Execution) -> None:
             f"template '{template.name}' has changed since execution {execution.id} started "
             f"(version {execution.template_version} then, {template.version} now); start a new execution"
         )
+
+
+def _has_result(record: StepRecord) -> bool:
+    return record.status in DONE or record.status == "WAITING_APPROVAL"
 
 
 def _refuse(step: Step) -> NoReturn:
