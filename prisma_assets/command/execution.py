@@ -121,7 +121,7 @@ def resume(settings: Settings, execution_id: str, *, as_json: bool) -> int:
 def _work(
     settings: Settings, urls: ServerUrls, template: Template, execution_id: str, *, as_json: bool
 ) -> int:
-    from prisma_assets.platform import local_platform
+    from prisma_assets.platform.local import local_platform
 
     log_to_file(settings.home)
     with local_platform(settings, urls) as platform:

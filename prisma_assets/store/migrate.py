@@ -21,7 +21,12 @@ FIRST = "phase5_optimization"
 """The specification names this file; the numbered ones build on it."""
 _NUMBERED = re.compile(r"\d{4}_[a-z0-9_]+")
 _BODY = re.compile(r"^BEGIN;$(.*)^COMMIT;$", re.MULTILINE | re.DOTALL)
-_ALREADY_THERE = (errors.DuplicateTable, errors.DuplicateColumn, errors.DuplicateObject)
+_ALREADY_THERE = (
+    errors.DuplicateTable,
+    errors.DuplicateColumn,
+    errors.DuplicateFunction,
+    errors.DuplicateObject,
+)
 
 
 class MigrationError(PrismaError):

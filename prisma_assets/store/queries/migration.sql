@@ -53,5 +53,6 @@ select o.relname, 'index', x.relname, concat_ws(' ', pg_get_indexdef(i.indexreli
 from ours o join pg_index i on i.indrelid = o.oid join pg_class x on x.oid = i.indexrelid
 where not exists (select from pg_constraint k where k.conindid = i.indexrelid and k.conrelid = o.oid)
 union all
-select o.relname, 'trigger', g.tgname, concat_ws(' ', pg_get_triggerdef(g.oid, true), g.tgenabled)
+select o.relname, 'trigger', g.tgname, concat_ws(' ', pg_get_triggerdef(g.oid, true), g.tgenabled, f.prosrc)
 from ours o join pg_trigger g on g.tgrelid = o.oid and not g.tgisinternal
+     join pg_proc f on f.oid = g.tgfoid

@@ -1,0 +1,1 @@
+"""The Python API of the specification, and what runs workflows for it."""
