@@ -152,6 +152,17 @@ TAX_ASSIGNMENTS: dict[str, Assignment] = {
 """By task name, in the order of the multi-jurisdiction tax workflow."""
 
 
+METHODOLOGY_ASSIGNMENTS: dict[str, Assignment] = {
+    "perform_procedure_step": Assignment(
+        title="Step of a methodology",
+        objective="Do what the firm can do for a step of an imported methodology, and prepare the rest for people.",
+        references=(),
+        function="methodology:perform_procedure_step",
+    ),
+}
+"""By task name; the steps of an imported methodology all have this one and differ in their parameters."""
+
+
 def assignments() -> dict[str, Assignment]:
     """Every task the embedded procedures can do, by name."""
-    return {**ASSIGNMENTS, **TAX_ASSIGNMENTS}
+    return {**ASSIGNMENTS, **TAX_ASSIGNMENTS, **METHODOLOGY_ASSIGNMENTS}
