@@ -132,6 +132,33 @@ def template_schema() -> None:
     )
 
 
+@templates.command("import-blueprint")
+def import_blueprint(
+    file: Annotated[Path, typer.Argument(help="Audit methodology (blueprint YAML).")],
+    overlay: Annotated[
+        Path | None, typer.Option(help="File that sets limits, times and kinds of engagement.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the template; default: the methodology's.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Template file; default: standard output.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing FILE.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a template of an audit methodology.
+
+    Procedures, preconditions, gates, reviews and who may judge become steps, order and sign-offs; what a template cannot
+    say is noted on standard error and in the file.
+    """
+    from prisma_assets.command import blueprint
+    from prisma_assets.command.connection import firm
+
+    asked = blueprint.Asked(file=file, overlay=overlay, name=name, output=output, force=force)
+    blueprint.import_blueprint(firm(), asked, as_json=as_json)
+
+
 @agents.command("list")
 def list_agents(
     domain: Annotated[str | None, typer.Option(help="Only this domain.")] = None,
