@@ -5,7 +5,8 @@ tests/orchestration/test_executor.py.
 """
 
 import logging
-import queue
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import dagster as dg
@@ -30,12 +31,38 @@ _POLL_SECONDS = 0.05
 _INTERRUPT_POLL_SECONDS = 0.25
 """How soon a cancel is seen while no step has news; the product promises 2 s."""
 
-_END = object()
 
+class _Handover:
+    """Events on their way from the loop's thread to Dagster's.
 
-class _Failed:
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
+    Steps log their events themselves; Dagster's thread only counts them, so it is woken when all is over and not for
+    each: changing threads 45 times cost a chain of 14 steps a tenth of its time.
+    """
+
+    def __init__(self) -> None:
+        self._events: deque[DagsterEvent] = deque()
+        self._error: BaseException | None = None
+        self._ended = threading.Event()
+
+    def put(self, event: DagsterEvent) -> None:
+        self._events.append(event)
+
+    def fail(self, error: BaseException) -> None:
+        self._error = error
+
+    def end(self) -> None:
+        self._ended.set()
+
+    def received(self) -> Iterator[DagsterEvent]:
+        """Every event in order, then the error if there was one."""
+        is_ended = False
+        while not is_ended:
+            with raise_execution_interrupts():
+                is_ended = self._ended.wait(_INTERRUPT_POLL_SECONDS)
+            while self._events:
+                yield self._events.popleft()
+        if self._error is not None:
+            raise self._error
 
 
 class StepTaskExecutor(AsyncExecutor):  # type: ignore[misc]  # upstream ships no types
@@ -44,7 +71,7 @@ class StepTaskExecutor(AsyncExecutor):  # type: ignore[misc]  # upstream ships n
     def _execution_iterator_wrapper(
         self, job_context: PlanExecutionContext, execution_plan: ExecutionPlan
     ) -> Iterator[DagsterEvent]:
-        events: queue.Queue[object] = queue.Queue()
+        events = _Handover()
         with (
             InstanceConcurrencyContext(
                 job_context.instance, job_context.dagster_run
@@ -65,15 +92,15 @@ class StepTaskExecutor(AsyncExecutor):  # type: ignore[misc]  # upstream ships n
                     async for event in self._async_execution_iterator(job_context, active):
                         events.put(event)
                 except BaseException as error:
-                    events.put(_Failed(error))
+                    events.fail(error)
                     raise
                 finally:
                     await _close(job_context.run_id)
-                    events.put(_END)
+                    events.end()
 
             task = portal.start_task_soon(produce)
             try:
-                yield from _received(events)
+                yield from events.received()
             except BaseException:
                 task.cancel()
                 raise
@@ -85,21 +112,6 @@ async def _close(run_id: str) -> None:
     except Exception:
         # The steps' results are stored, and the process ends soon; but who waits for the end must hear of it.
         logger.exception("what run %s held open could not be closed", run_id)
-
-
-def _received(events: "queue.Queue[object]") -> Iterator[DagsterEvent]:
-    while True:
-        with raise_execution_interrupts():
-            try:
-                item = events.get(timeout=_INTERRUPT_POLL_SECONDS)
-            except queue.Empty:
-                continue
-        if item is _END:
-            return
-        if isinstance(item, _Failed):
-            raise item.error
-        if isinstance(item, DagsterEvent):
-            yield item
 
 
 def _bound_waiting(active: ActiveExecution) -> None:
