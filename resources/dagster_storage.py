@@ -6,6 +6,7 @@ Leans on private attributes of dagster-postgres, so its version is pinned; tests
 """
 
 import contextlib
+import select
 import threading
 import time
 from collections.abc import Mapping
@@ -16,9 +17,18 @@ import dagster as dg
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, PIPELINE_EVENTS
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
-from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
-from dagster_postgres.utils import create_pg_engine, pg_url_from_config
-from sqlalchemy import Connection
+from dagster_postgres import (
+    DagsterPostgresStorage,
+    PostgresEventLogStorage,
+    PostgresRunStorage,
+)
+from dagster_postgres.utils import (
+    create_pg_engine,
+    pg_url_from_config,
+    retry_pg_connection_fn,
+)
+from sqlalchemy import Connection, Engine, event, inspect
+from sqlalchemy.exc import DisconnectionError
 
 GROUP_WINDOW_SECONDS = 0.02
 """Events that arrive within this window share one commit. A crash loses at most this much of the run's *log*; what a
@@ -36,8 +46,14 @@ _KEPT_CONNECTIONS = 2
 _MORE_CONNECTIONS = 10
 """The daemon works on eight sensors and schedules, the queue and the monitor at once; each holds one for a query."""
 
-_BARRIERS = ASSET_EVENTS | ASSET_CHECK_EVENTS | PIPELINE_EVENTS
-"""Written at once and in order: others read these to decide what happens next."""
+_CHECK_AFTER_SECONDS = 1.0
+"""A connection that rested longer is asked whether it lives; asking each time was a third of all round trips."""
+
+_INDEXED = ASSET_EVENTS | ASSET_CHECK_EVENTS
+"""Written at once by Dagster's own code, which keeps tables about assets beside the log."""
+
+_TABLES = {"runs", "instance_info", "event_logs", "jobs"}
+"""What dagster-postgres looks for, one connection each, to know whether its tables are there."""
 
 
 class GroupCommitEventLog(PostgresEventLogStorage):
@@ -53,11 +69,21 @@ class GroupCommitEventLog(PostgresEventLogStorage):
 
     def store_event(self, event: dg.EventLogEntry) -> None:
         """Queue the event, or write everything now when somebody may be waiting for it."""
-        if event.is_dagster_event and event.dagster_event_type in _BARRIERS:
+        kind = event.dagster_event_type if event.is_dagster_event else None
+        if kind in _INDEXED:
             with self._flush_lock:
                 self.flush()
                 super().store_event(event)
-            return
+        elif kind in PIPELINE_EVENTS:  # Others read these to decide what happens next.
+            self._flush_with([event])
+        else:
+            self._queue(event)
+
+    def flush(self) -> None:
+        """Write all events queued by now; on failure they stay queued and the error is raised."""
+        self._flush_with([])
+
+    def _queue(self, event: dg.EventLogEntry) -> None:
         with self._pending_lock:
             self._pending.append(event)
             if self._writer is None:
@@ -67,19 +93,23 @@ class GroupCommitEventLog(PostgresEventLogStorage):
                 self._writer.start()
         self._arrived.set()
 
-    def flush(self) -> None:
-        """Write all events queued by now; on failure they stay queued and the error is raised."""
+    def _flush_with(self, last: list[dg.EventLogEntry]) -> None:
+        """Write what is queued, and behind it what does not wait in the queue."""
         with self._flush_lock:
             left = len(self._pending)
-            while left > 0:
-                group = self._pending[: min(left, _MAX_GROUP)]
-                rows = [self._event_to_row(e) for e in group]
-                with super()._connect() as conn:
-                    conn.execute(SqlEventLogStorageTable.insert(), rows)
-                # Not before they are written: whoever finds the queue empty reads without waiting.
-                with self._pending_lock:
-                    del self._pending[: len(group)]
-                left -= len(group)
+            while left > _MAX_GROUP:
+                self._write(_MAX_GROUP, [])
+                left -= _MAX_GROUP
+            if left or last:
+                self._write(left, last)
+
+    def _write(self, count: int, last: list[dg.EventLogEntry]) -> None:
+        rows = [self._event_to_row(e) for e in (*self._pending[:count], *last)]
+        with super()._connect() as conn:
+            conn.execute(SqlEventLogStorageTable.insert(), rows)
+        # Not before they are written: whoever finds the queue empty reads without waiting.
+        with self._pending_lock:
+            del self._pending[:count]
 
     def _write_groups(self) -> None:
         while True:
@@ -109,21 +139,29 @@ class GroupCommitEventLog(PostgresEventLogStorage):
             super().dispose()
 
 
+class RememberingRunStorage(PostgresRunStorage):
+    """Run storage that looks at the columns of its table once instead of twice per change of a run's status."""
+
+    _has_run_stats = False
+
+    def has_run_stats_index_cols(self) -> bool:
+        """Whether the table has them; columns that are there stay."""
+        self._has_run_stats = self._has_run_stats or super().has_run_stats_index_cols()
+        return self._has_run_stats
+
+
 class PooledPostgresStorage(DagsterPostgresStorage):
     """Run, event and schedule storage that share a few open connections instead of opening one per query."""
 
     def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None = None) -> None:
-        super().__init__(postgres_url, should_autocreate_tables=True, inst_data=inst_data)
-        self._event_log_storage = GroupCommitEventLog(postgres_url, should_autocreate_tables=True)
         # One pool for all three: an instance disposes of its event log, and of the other two never.
-        engine = create_pg_engine(
-            postgres_url,
-            None,
-            isolation_level="AUTOCOMMIT",
-            pool_size=_KEPT_CONNECTIONS,
-            max_overflow=_MORE_CONNECTIONS,
-            pool_pre_ping=True,  # A restarted server costs one retry, not a failed run.
+        engine = _pooled_engine(postgres_url)
+        names = retry_pg_connection_fn(lambda: inspect(engine).get_table_names())
+        super().__init__(
+            postgres_url, should_autocreate_tables=not set(names) >= _TABLES, inst_data=inst_data
         )
+        self._event_log_storage = GroupCommitEventLog(postgres_url, should_autocreate_tables=False)
+        self._run_storage = RememberingRunStorage(postgres_url, should_autocreate_tables=False)
         for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
             storage._engine = engine
 
@@ -133,3 +171,34 @@ class PooledPostgresStorage(DagsterPostgresStorage):
     ) -> Self:
         """Build from the `storage.custom.config` block of dagster.yaml."""
         return cls(pg_url_from_config(config_value), inst_data)
+
+
+def _pooled_engine(postgres_url: str) -> Engine:
+    engine = create_pg_engine(
+        postgres_url,
+        None,
+        isolation_level="AUTOCOMMIT",
+        pool_size=_KEPT_CONNECTIONS,
+        max_overflow=_MORE_CONNECTIONS,
+    )
+
+    # A restarted server costs one retry, not a failed run.
+    @event.listens_for(engine, "checkout")
+    def check(connection: Any, record: Any, _proxy: Any) -> None:
+        now = time.monotonic()
+        rested = now - record.info.get("checked_at", now)
+        record.info["checked_at"] = now
+        if rested > _CHECK_AFTER_SECONDS or _has_news(connection):
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error as error:
+                raise DisconnectionError from error
+
+    return engine
+
+
+def _has_news(connection: Any) -> bool:
+    """Whether the server said something to a connection that asked nothing: as a rule, that it is closed."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
