@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
+from dagster._core.events import EngineEventData
 
 from jobs.executor import step_tasks
 from prisma_assets.agents.registry import AgentRegistry
@@ -198,6 +199,7 @@ def _step_op(
             return
         context.add_output_metadata(metadata, output_name="done")
         context.log.warning(_why_not_done(step, outcome))
+        _tell_stale(context, step, outcome)
         context.instance.add_run_tags(context.run_id, {"prisma/state": _state(outcome)})
 
     return _step
@@ -212,6 +214,19 @@ def _outs(template: Template, step: Step) -> dict[str, dg.Out]:
             dg.Nothing, is_required=False, description="It failed; what follows goes on without it."
         )
     return outs
+
+
+def _tell_stale(context: dg.OpExecutionContext, step: Step, outcome: StepOutcome) -> None:
+    """An op that gives no output shows no metadata: an event of the run says which sign-offs count no more, and why."""
+    if not outcome.stale:
+        return
+    told = dg.MetadataValue.md("\n\n".join(outcome.stale))
+    context.instance.report_engine_event(
+        f"{step.title}: sign-offs that count no more",
+        context.run,
+        EngineEventData(metadata={"stale sign-offs": told}),
+        step_key=step.key,
+    )
 
 
 def _tags(step: Step, registry: AgentRegistry) -> dict[str, str]:

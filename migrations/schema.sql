@@ -360,10 +360,39 @@ CREATE TABLE step_sign_offs (
     given_in_advance      boolean NOT NULL DEFAULT false,
     shown_sha256          text CHECK (shown_sha256 ~ '^[0-9a-f]{64}$'),  -- the output that was signed; another output needs another signature
     decided_at            timestamptz NOT NULL DEFAULT now(),
+    shown                 jsonb,  -- {step id: {iteration, sha256}}; NULL: given in advance
     CONSTRAINT step_sign_offs_has_pass CHECK (given_in_advance OR iteration IS NOT NULL),
     -- A person decides once on what was shown; two partners may both sign as PARTNER.
     CONSTRAINT step_sign_offs_once UNIQUE NULLS NOT DISTINCT (workflow_execution_id, step_id, iteration, user_id, shown_sha256)
 );
+
+-- Each time a result was put before those who sign; asked again when what was shown has changed.
+CREATE TABLE sign_off_requests (
+    workflow_execution_id uuid NOT NULL REFERENCES workflow_executions ON DELETE CASCADE,
+    step_id               text NOT NULL,
+    iteration             integer NOT NULL CHECK (iteration >= 1),
+    number                integer NOT NULL CHECK (number >= 1),  -- 2 and more: asked again, since what was shown had changed
+    shown                 jsonb NOT NULL,  -- {step id: {iteration, sha256}}
+    shown_sha256          text NOT NULL CHECK (shown_sha256 ~ '^[0-9a-f]{64}$'),
+    asked_at              timestamptz NOT NULL,
+    reminders             integer NOT NULL DEFAULT 0 CHECK (reminders >= 0),  -- number of the last reminder
+    expired_at            timestamptz,  -- nobody had decided in time
+    due_at                timestamptz,  -- next reminder or expiry; NULL: none to come
+    PRIMARY KEY (workflow_execution_id, step_id, iteration, number)
+);
+CREATE INDEX sign_off_requests_due ON sign_off_requests (due_at) WHERE due_at IS NOT NULL;
+
+-- Finished work that somebody had done again, and why.
+CREATE TABLE step_redos (
+    redo_id               uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    workflow_execution_id uuid NOT NULL REFERENCES workflow_executions ON DELETE CASCADE,
+    step_ids              text[] NOT NULL CHECK (step_ids <> '{}'),  -- what was asked for
+    opened_step_ids       text[] NOT NULL,  -- these and everything behind them that had begun
+    requested_by          text NOT NULL,
+    reason                text NOT NULL CHECK (reason <> ''),
+    requested_at          timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX step_redos_by_execution ON step_redos (workflow_execution_id, requested_at);
 
 -- The pass of each step that counts.
 CREATE VIEW latest_step_executions AS

@@ -1,4 +1,4 @@
-"""The work behind `run`, `status`, `approve` and `resume`."""
+"""The work behind `run`, `status`, `approve`, `redo` and `resume`."""
 
 import getpass
 from collections.abc import Sequence
@@ -16,8 +16,10 @@ from prisma_assets.domain.workflow.sign_off import SignOffState
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.domain.workflow.validation import did_you_mean
 from prisma_assets.engine.opening import Opening, checked, store_opening
+from prisma_assets.engine.redo import RedoRequest
+from prisma_assets.engine.redo import redo as redo_steps
 from prisma_assets.engine.run import check_template
-from prisma_assets.engine.sign_off import DECISIONS, give
+from prisma_assets.engine.sign_off import DECISIONS, check_member, give
 from prisma_assets.settings import Settings
 from prisma_assets.store.run_lock import is_worked_on
 from prisma_assets.store.server import ServerUrls
@@ -118,6 +120,22 @@ def resume(settings: Settings, execution_id: str, *, as_json: bool) -> int:
         return _work(settings, urls, template, execution.id, as_json=as_json)
 
 
+def redo(settings: Settings, execution_id: str, asked: RedoRequest, *, as_json: bool) -> int:
+    """Open finished steps again, for somebody on the team."""
+    with migrated_server(settings) as urls:
+        execution = ask(urls, lambda store: known(store, execution_id))
+        template = library(settings).get(execution.template_name)
+        check_template(template, execution)
+        check_member(execution, asked.requested_by)
+        done = ask(urls, lambda store: redo_steps(store, execution, template, asked))
+        note(
+            f"open again: {', '.join(done.opened_step_ids)}; `prisma-assets resume {execution.id}` does them"
+        )
+        execution = ask(urls, lambda store: known(store, execution_id))
+        show(ask(urls, lambda store: report(store, execution, template)), as_json=as_json)
+    return 0
+
+
 def _work(
     settings: Settings, urls: ServerUrls, template: Template, execution_id: str, *, as_json: bool
 ) -> int:
@@ -174,12 +192,6 @@ def _warn(folder: str | None) -> None:
     read = read_engagement(Path(folder))
     for warning in read.warnings:
         note(f"warning: {warning}")
-    preparer = read.engagement.preparer
-    if preparer and read.engagement.member(preparer) is None:
-        hint = did_you_mean(preparer, {m.user for m in read.engagement.team})
-        note(
-            f"warning: the preparer '{preparer}' is not on the team, so the name keeps nobody from signing{hint}"
-        )
 
 
 def _me() -> str:

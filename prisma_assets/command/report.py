@@ -1,12 +1,16 @@
 """What `run`, `status`, `approve` and `resume` answer about an execution."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
 from prisma_assets.command.output import answer, say, table
+from prisma_assets.domain.workflow.stale import StaleSignOff
 from prisma_assets.domain.workflow.template import Template
+from prisma_assets.engine.question import Sheet
 from prisma_assets.engine.sign_off import missing_roles
+from prisma_assets.engine.stale import stale_sign_offs
 from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution, StepRow
 
@@ -17,6 +21,7 @@ DONE_AS_ASKED = frozenset({"COMPLETED", "WAITING_APPROVAL", "DECLINED"})
 async def report(store: WorkflowStore, execution: Execution, template: Template) -> dict[str, Any]:
     """The execution and its steps as one JSON object; times in milliseconds, cost in US dollars, null when not known."""
     rows = await store.steps(execution.id)
+    sheet = Sheet(template=template, execution=execution, records=rows)
     missing = await missing_roles(store, execution, template)
     return {
         "execution_id": execution.id,
@@ -24,6 +29,8 @@ async def report(store: WorkflowStore, execution: Execution, template: Template)
         "status": execution.status,
         "steps": [_step(s.id, s.name, s.agent, rows.get(s.id)) for s in template.in_order()],
         "waiting_for": {step: list(roles) for step, roles in missing.items()},
+        "stale_sign_offs": [_stale(s) for s in await stale_sign_offs(store.database, sheet)],
+        "redos": [asdict(r) for r in await store.redos(execution.id)],
         "duration_ms": worked_ms(rows.values()),
         "cost_usd": float(execution.cost_usd) if execution.cost_usd is not None else None,
         "error": execution.error,
@@ -39,6 +46,10 @@ def show(found: Mapping[str, Any], *, as_json: bool) -> int:
     else:
         _show_to_person(found)
     return 0 if found["status"] in DONE_AS_ASKED else 3
+
+
+def _stale(sign_off: StaleSignOff) -> dict[str, Any]:
+    return {**asdict(sign_off), "sentence": sign_off.sentence}
 
 
 def _step(step_id: str, name: str, agent: str | None, row: StepRow | None) -> dict[str, Any]:
@@ -94,6 +105,8 @@ def _show_to_person(found: Mapping[str, Any]) -> None:
                 f"  prisma-assets approve {found['execution_id']} {step_id} --as USER --decision approve --comment '...'"
             )
         say(f"  prisma-assets resume {found['execution_id']}")
+    for stale in found["stale_sign_offs"]:
+        say("", stale["sentence"])
     if found["error"]:
         say("", f"{found['error']['step_id']}: {found['error']['message']}")
 

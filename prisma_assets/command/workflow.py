@@ -1,4 +1,4 @@
-"""`run`, `status`, `approve` and `resume`: an engagement from books to sealed file. What they do lives in `execution`."""
+"""`run`, `status`, `approve`, `redo` and `resume`: an engagement from books to sealed file. What they do lives in `execution`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     app.command("run")(run)
     app.command("status")(status)
     app.command("approve")(approve)
+    app.command("redo")(redo)
     app.command("resume")(resume)
 
 
@@ -86,6 +87,30 @@ def approve(
 
     given = execution.Given(step=step, user=as_user, decision=decision, comment=comment, role=role)
     return execution.approve(Settings.from_environ(), execution_id, given, as_json=as_json)
+
+
+def redo(
+    execution_id: ExecutionId,
+    steps: Annotated[
+        list[str], typer.Argument(metavar="STEP...", help="Ids or names of steps that are done.")
+    ],
+    as_user: Annotated[
+        str, typer.Option("--as", metavar="USER", help="Team member who wants it done again.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why; kept with the execution.")],
+    as_json: AsJson = False,
+) -> int:
+    """Have finished steps done again, with everything behind them.
+
+    What was done stays on record; sign-offs on it count no more and are asked again. `up` does the steps by itself;
+    without it, `resume` does.
+    """
+    from prisma_assets.command import execution
+    from prisma_assets.engine.redo import RedoRequest
+    from prisma_assets.settings import Settings
+
+    asked = RedoRequest(steps=tuple(steps), requested_by=as_user, reason=reason)
+    return execution.redo(Settings.from_environ(), execution_id, asked, as_json=as_json)
 
 
 def resume(execution_id: ExecutionId, as_json: AsJson = False) -> int:

@@ -1,21 +1,20 @@
 """The sign-offs of one run of an execution: what those given so far mean for a step that waits. Doing steps is `run`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prisma_assets.domain.errors import PermanentError
-from prisma_assets.domain.workflow.execution import (
-    ExecutionStatus,
-    StepRecord,
-    condition_context,
-    required_roles,
-)
+from prisma_assets.domain.workflow.execution import ExecutionStatus, StepRecord
 from prisma_assets.domain.workflow.sign_off import ChangesRequested, Rejected, Waiting
 from prisma_assets.domain.workflow.template import Step, Template
-from prisma_assets.engine.sign_off import decided
+from prisma_assets.engine.asking import ask
+from prisma_assets.engine.question import Sheet, question
+from prisma_assets.engine.stale import is_stale, stale_sign_offs
+from prisma_assets.store.database import Transaction
+from prisma_assets.store.sign_off import SignOffStore
 from prisma_assets.store.workflow import WorkflowStore
-from prisma_assets.store.workflow_record import Execution, StepRow
+from prisma_assets.store.workflow_record import Execution, SignOffRequest, StepRow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +22,16 @@ class Signed:
     """Everybody needed has signed; the step is done."""
 
     record: StepRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waits:
+    """Signatures are missing."""
+
+    roles: tuple[str, ...]
+    """Roles that may sign now."""
+    stale: tuple[str, ...]
+    """Who had signed before, and what changed since: a sentence each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +49,7 @@ class DoneAgain:
     step_ids: frozenset[str]
 
 
-Verdict = Signed | Waiting | Ends | DoneAgain
+Verdict = Signed | Waits | Ends | DoneAgain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,52 +61,104 @@ class Gate:
     store: WorkflowStore
     records: dict[str, StepRecord]
     """The run's own: what is signed or opened again is written here as well."""
+    requests: dict[str, SignOffRequest]
+    """The run's own: the latest time each step was put before those who sign."""
 
-    async def look(self, step: Step, record: StepRecord) -> Verdict:
+    async def load(self) -> None:
+        """Read what earlier runs have asked."""
+        found = await SignOffStore(source=self.store.database).requests(self.execution.id)
+        self.requests.update(found)
+
+    async def look(self, step: Step) -> Verdict:
         """What the decisions given so far mean for a step that waits, and record it.
 
         Raises:
             PermanentError: The step has no stored result to sign.
         """
-        roles = required_roles(
-            step, condition_context(self.execution.inputs, self.records, record.outputs)
-        )
-        state = await decided(self.store, self.execution, step, record, roles)
-        if isinstance(state, Waiting):
-            return state
-        if isinstance(state, Rejected):
-            return _rejected(step, state)
-        if isinstance(state, ChangesRequested):
-            return await self._send_back(step, record, state)
-        return Signed(record=await self._approve(record))
+        async with self.store.database.transaction() as tx:
+            await self.store.lock(tx, self.execution.id)
+            asked = await question(tx, self._sheet, step)
+            if asked.request.asked_at is None:
+                await ask(tx, asked)
+            state = asked.state
+            if isinstance(state, Waiting):
+                verdict: Verdict = Waits(roles=state.roles, stale=await self._stale(tx, step))
+            elif isinstance(state, Rejected):
+                verdict = _rejected(step, state)
+            elif isinstance(state, ChangesRequested):
+                verdict = await self._send_back(tx, step, state)
+            else:
+                verdict = await self._approve(tx, step)
+        self.requests[step.id] = asked.request
+        self._remember(verdict)
+        return verdict
 
-    async def _approve(self, record: StepRecord) -> StepRecord:
-        if not isinstance(record, StepRow):
-            raise PermanentError(f"step '{record.step_id}' has no stored result to sign")
-        await self.store.sign_step(record.step_execution_id)
-        signed = StepRow(**{**record.__dict__, "status": "COMPLETED"})
-        self.records[record.step_id] = signed
-        return signed
+    def is_stale(self, step: Step) -> bool:
+        """Whether the step is signed, but on results that are not there any more."""
+        return is_stale(self.requests.get(step.id), step.id, self.records)
+
+    async def look_again(self) -> None:
+        """Have every step wait whose signature rests on results that are not there any more, as the store has them."""
+        if not self.requests:
+            return
+        self.records.update(await self.store.steps(self.execution.id))
+        for step in self.template.steps:
+            if self.is_stale(step):
+                await self.reopen(step)
+                await self.look(step)
+
+    async def reopen(self, step: Step) -> None:
+        """Have a signed step wait again."""
+        record = self._stored(step)
+        await SignOffStore(source=self.store.database).unsign(record.step_execution_id)
+        self.records[step.id] = replace(record, status="WAITING_APPROVAL")
+
+    async def _approve(self, tx: Transaction, step: Step) -> Signed:
+        record = self._stored(step)
+        await SignOffStore(source=tx).sign(record.step_execution_id)
+        return Signed(record=replace(record, status="COMPLETED"))
 
     async def _send_back(
-        self, step: Step, record: StepRecord, state: ChangesRequested
+        self, tx: Transaction, step: Step, state: ChangesRequested
     ) -> Ends | DoneAgain:
         gate = step.sign_off
-        if gate is not None and record.iteration > gate.rework_limit:
+        decisions = await SignOffStore(source=tx).all(self.execution.id)
+        times = sum(d.step_id == step.id and d.decision == "changes" for d in decisions)
+        if gate is not None and times > gate.rework_limit:
             reason = (
                 f"{step.title}: changes were requested more than {gate.rework_limit} times, "
                 f"last by {state.user}: {state.comment}"
             )
             return Ends(status="FAILED", error={"step_id": step.id, "message": reason})
         targets = gate.rework if gate is not None and gate.rework else (step.id,)
-        again = [i for i in self.template.downstream(targets) if i in self.records]
-        await self.store.reopen_steps(self.execution.id, again)
-        for step_id in again:
-            iteration = self.records[step_id].iteration + 1
-            self.records[step_id] = StepRecord(
-                step_id=step_id, iteration=iteration, status="PENDING"
-            )
-        return DoneAgain(step_ids=frozenset(again))
+        again = frozenset(i for i in self.template.downstream(targets) if i in self.records)
+        await self.store.reopen_steps(tx, self.execution.id, again)
+        return DoneAgain(step_ids=again)
+
+    async def _stale(self, tx: Transaction, step: Step) -> tuple[str, ...]:
+        found = await stale_sign_offs(tx, self._sheet)
+        return tuple(s.sentence for s in found if s.step_id == step.id)
+
+    def _remember(self, verdict: Verdict) -> None:
+        """Take into the run's records what is committed."""
+        if isinstance(verdict, Signed):
+            self.records[verdict.record.step_id] = verdict.record
+        if isinstance(verdict, DoneAgain):
+            for step_id in verdict.step_ids:
+                iteration = self.records[step_id].iteration + 1
+                self.records[step_id] = StepRecord(
+                    step_id=step_id, iteration=iteration, status="PENDING"
+                )
+
+    def _stored(self, step: Step) -> StepRow:
+        record = self.records[step.id]
+        if not isinstance(record, StepRow):
+            raise PermanentError(f"step '{step.id}' has no stored result to sign")
+        return record
+
+    @property
+    def _sheet(self) -> Sheet:
+        return Sheet(template=self.template, execution=self.execution, records=self.records)
 
 
 def _rejected(step: Step, state: Rejected) -> Ends:

@@ -10,6 +10,7 @@ from pydantic import Field
 from prisma_assets.domain.audit.engagement import Engagement, Role
 from prisma_assets.domain.audit.workpaper import Frozen
 from prisma_assets.domain.errors import InputError
+from prisma_assets.domain.workflow.sign_off import is_agent
 from prisma_assets.domain.workflow.template import Input, Template
 from prisma_assets.domain.workflow.validation import did_you_mean
 from prisma_assets.domain.yaml_source import parse_model
@@ -87,6 +88,8 @@ def checked(opening: Opening) -> CheckedOpening:
     inputs = checked_inputs(template, opening.inputs)
     folder = _engagement_folder(template, inputs)
     facts, books_sha256 = _read(folder) if folder is not None else (None, None)
+    if facts is not None:
+        _check_team(facts)
     team = {m.user: tuple(m.roles) for m in facts.team} if facts else {}
     advance = _advance(opening.sign_offs, template, team) if opening.sign_offs is not None else []
     new = NewExecution(
@@ -175,6 +178,21 @@ def _read(folder: Path) -> tuple[Engagement, str]:
     from prisma_assets.engagement.facts import books_sha256, read_facts
 
     return read_facts(folder), books_sha256(folder)
+
+
+def _check_team(facts: Engagement) -> None:
+    """Refuse a team that would weaken the four-eyes principle."""
+    for member in facts.team:
+        if is_agent(member.user):
+            raise InputError(
+                f"engagement {facts.id}: '{member.user}' on the team is an agent's id; agents never sign, name people only"
+            )
+    if facts.preparer and facts.member(facts.preparer) is None:
+        hint = did_you_mean(facts.preparer, {m.user for m in facts.team})
+        raise InputError(
+            f"engagement {facts.id}: the preparer '{facts.preparer}' is not on the team, so the name would keep nobody "
+            f"from signing{hint or '; add the person to the team, or correct the name'}"
+        )
 
 
 def _advance(path: Path, template: Template, team: Mapping[str, Sequence[str]]) -> list[NewSignOff]:

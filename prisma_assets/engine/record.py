@@ -42,6 +42,8 @@ class StepOutcome:
     """True when the result was there already and nothing was done."""
     waiting_for: tuple[str, ...] = ()
     """Roles whose signature is missing."""
+    stale: tuple[str, ...] = ()
+    """Sign-offs that count no more, a sentence each on who had signed and what changed since."""
     workpaper: Mapping[str, Any] | None = None
     agent_version: str | None = None
     duration_ms: int | None = None

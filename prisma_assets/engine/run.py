@@ -7,7 +7,7 @@ again: another run of the same execution, in which finished steps answer from th
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from prisma_assets.agents.contract import AgentResult
@@ -28,9 +28,8 @@ from prisma_assets.domain.workflow.execution import (
     required_roles,
 )
 from prisma_assets.domain.workflow.part import Ending
-from prisma_assets.domain.workflow.sign_off import Waiting
 from prisma_assets.domain.workflow.template import Step, Template
-from prisma_assets.engine.gate import Ends, Gate, Signed
+from prisma_assets.engine.gate import Ends, Gate, Signed, Waits
 from prisma_assets.engine.record import (
     StepOutcome,
     ending_of,
@@ -44,8 +43,9 @@ from prisma_assets.engine.record import (
 )
 from prisma_assets.engine.shield import to_the_end
 from prisma_assets.engine.work import Assignment, StepWorker
+from prisma_assets.store.sign_off import SignOffStore
 from prisma_assets.store.workflow import WorkflowStore
-from prisma_assets.store.workflow_record import Execution, StartedStep, StepRow
+from prisma_assets.store.workflow_record import Execution, SignOffRequest, StartedStep, StepRow
 
 
 class NothingCameError(PermanentError):
@@ -66,6 +66,8 @@ class ExecutionRun:
     gateway: AgentGateway
     records: dict[str, StepRecord] = field(default_factory=dict)
     """Latest record of every step begun."""
+    requests: dict[str, SignOffRequest] = field(default_factory=dict)
+    """The latest time each step was put before those who sign."""
     _active: int = 0
     _ended: ExecutionStatus | None = None
     _failure: Mapping[str, Any] | None = None
@@ -84,6 +86,7 @@ class ExecutionRun:
         check_template(self.template, self.execution)
         for step_id, record in (await self.store.steps(self.execution.id)).items():
             self.records[step_id] = record
+        await self._gate.load()
         # What an earlier run did not finish is done again by this one, in the same iteration.
         for begun in [r for r in self.records.values() if not self._is_kept(r)]:
             self.records[begun.step_id] = StepRecord(
@@ -233,6 +236,9 @@ class ExecutionRun:
         """A result that ended the execution ends it again: nothing behind it is ever done."""
         if record.status not in DONE:
             return outcome_of("failed", record, reused=True)
+        if self._gate.is_stale(step):
+            await self._gate.reopen(step)
+            return await self._sign(step, self.records[step.id])
         ended = await self._end_by(step, record) if record.status == "COMPLETED" else None
         return ended or outcome_of("done", record, reused=True)
 
@@ -255,9 +261,10 @@ class ExecutionRun:
         return row_of(step, iteration_of(self.records, step), finish)
 
     async def _sign(self, step: Step, record: StepRecord) -> StepOutcome:
-        verdict = await self._gate.look(step, record)
-        if isinstance(verdict, Waiting):
-            return outcome_of("waiting", record, waiting_for=verdict.roles)
+        verdict = await self._gate.look(step)
+        if isinstance(verdict, Waits):
+            waiting = outcome_of("waiting", record, waiting_for=verdict.roles)
+            return replace(waiting, stale=verdict.stale)
         if isinstance(verdict, Signed):
             return outcome_of("done", verdict.record)
         if isinstance(verdict, Ends):
@@ -276,6 +283,7 @@ class ExecutionRun:
             execution=self.execution,
             store=self.store,
             records=self.records,
+            requests=self.requests,
         )
 
     async def _end_execution(self, status: ExecutionStatus, error: Mapping[str, Any]) -> None:
@@ -297,6 +305,9 @@ class ExecutionRun:
 
     async def _settle(self) -> None:
         status = execution_status(self.template, self.records)
+        if status == "COMPLETED" and self._ended is None:
+            await self._gate.look_again()
+            status = execution_status(self.template, self.records)
         if self._is_reworked:
             status = "PENDING"
         if self._failure is not None:
@@ -318,9 +329,11 @@ class ExecutionRun:
     async def _review_notes(self, step: Step, iteration: int) -> tuple[str, ...]:
         if iteration == 1:
             return ()
-        decisions = await self.store.all_sign_offs(self.execution.id)
-        return tuple(
-            d.comment for d in decisions if d.step_id == step.id and d.decision == "changes"
+        decisions = await SignOffStore(source=self.store.database).all(self.execution.id)
+        redos = await self.store.redos(self.execution.id)
+        return (
+            *(d.comment for d in decisions if d.step_id == step.id and d.decision == "changes"),
+            *(r.reason for r in redos if step.id in r.step_ids),
         )
 
 

@@ -1,56 +1,39 @@
-"""Sign-offs on stored steps: what the decisions add up to, and taking a new one from a person."""
+"""Taking sign-offs from people: who may give one on a step that waits, and what is missing still."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from dataclasses import replace
+from typing import get_args
 
 from prisma_assets.domain.errors import InputError
-from prisma_assets.domain.workflow.execution import (
-    RESUMABLE,
-    StepRecord,
-    condition_context,
-    required_roles,
-    waiting_for,
-)
+from prisma_assets.domain.workflow.execution import RESUMABLE, waiting_for
 from prisma_assets.domain.workflow.sign_off import (
+    SERVICE_ACCOUNT,
     Approved,
     ChangesRequested,
     Decision,
-    GivenDecision,
-    Refused,
     Rejected,
     SignOffState,
     Waiting,
-    add_up,
-    role_to_sign,
+    is_agent,
 )
 from prisma_assets.domain.workflow.template import Step, Template
 from prisma_assets.domain.workflow.validation import did_you_mean
+from prisma_assets.engine.asking import ask
+from prisma_assets.engine.question import Question, Sheet, question, team_roles
+from prisma_assets.store.database import Transaction
+from prisma_assets.store.sign_off import SignOffStore
 from prisma_assets.store.workflow import WorkflowStore
-from prisma_assets.store.workflow_record import Execution, NewSignOff, SignOffRow
+from prisma_assets.store.workflow_record import Execution, NewSignOff
 
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
 
 
-def team_roles(execution: Execution) -> Mapping[str, frozenset[str]]:
-    """Roles of every member of the engagement's team, as it was when the execution started."""
-    return {m["user"]: frozenset(m["roles"]) for m in execution.context.get("team", [])}
-
-
-async def decided(
-    store: WorkflowStore, execution: Execution, step: Step, record: StepRecord, roles: Sequence[str]
-) -> SignOffState:
-    """What the stored decisions on a step add up to."""
-    rows = await store.sign_offs(execution.id, record)
-    return _state(execution, step, roles, rows)
-
-
 async def is_decided(store: WorkflowStore, execution: Execution, template: Template) -> bool:
     """Whether any step the execution waits for can go on, be reworked or end."""
-    records = await store.steps(execution.id)
-    for step in waiting_for(template, records):
-        record = records[step.id]
-        roles = required_roles(step, condition_context(execution.inputs, records, record.outputs))
-        if not isinstance(await decided(store, execution, step, record, roles), Waiting):
+    sheet = await _sheet(store, execution, template)
+    for step in waiting_for(template, sheet.records):
+        asked = await question(store.database, sheet, step)
+        if not isinstance(asked.state, Waiting):
             return True
     return False
 
@@ -61,20 +44,25 @@ async def missing_roles(
     """Roles that may sign now, by the id of each step that waits; none in an execution that is over."""
     if execution.status not in RESUMABLE:
         return {}
-    records = await store.steps(execution.id)
+    sheet = await _sheet(store, execution, template)
     missing: dict[str, tuple[str, ...]] = {}
-    for step in waiting_for(template, records):
-        record = records[step.id]
-        roles = required_roles(step, condition_context(execution.inputs, records, record.outputs))
-        state = await decided(store, execution, step, record, roles)
+    for step in waiting_for(template, sheet.records):
+        state = (await question(store.database, sheet, step)).state
         missing[step.id] = state.roles if isinstance(state, Waiting) else ()
     return missing
+
+
+async def _sheet(
+    store: WorkflowStore, execution: Execution, template: Template, tx: Transaction | None = None
+) -> Sheet:
+    records = await store.steps(execution.id, tx)
+    return Sheet(template=template, execution=execution, records=records)
 
 
 async def give(
     store: WorkflowStore, execution: Execution, template: Template, new: NewSignOff
 ) -> SignOffState:
-    """Take one person's decision on a step that waits for it.
+    """Take one person's decision on a step that waits for it, bound to what is there now.
 
     Returns:
         What the decisions add up to now.
@@ -83,35 +71,45 @@ async def give(
         InputError: The step does not wait, the person may not sign, or a needed comment is missing.
     """
     step = known_step(template, new.step_id)
-    if execution.status not in RESUMABLE:
-        raise InputError(
-            f"execution {execution.id} is {execution.status}; nothing in it waits for a sign-off any more"
-        )
-    records = await store.steps(execution.id)
-    record = records.get(step.id)
+    async with store.database.transaction() as tx:
+        # Nobody else decides, and no run settles, between the look and the signature.
+        status = await store.lock(tx, execution.id)
+        if status not in RESUMABLE:
+            raise InputError(
+                f"execution {execution.id} is {status}; nothing in it waits for a sign-off any more"
+            )
+        sheet = await _sheet(store, execution, template, tx)
+        _check_waits(sheet, step)
+        asked = await question(tx, sheet, step)
+        _check_open(execution, step, asked.state)
+        signed = _signed(asked, new)
+        if asked.request.asked_at is None:
+            await ask(tx, asked)
+        await SignOffStore(source=tx).add(signed)
+        return (await question(tx, sheet, step)).state
+
+
+def _check_waits(sheet: Sheet, step: Step) -> None:
+    record = sheet.records.get(step.id)
     if step.sign_off is None or record is None or record.status != "WAITING_APPROVAL":
-        waiting = ", ".join(s.id for s in waiting_for(template, records)) or "nothing"
+        waiting = ", ".join(s.id for s in waiting_for(sheet.template, sheet.records)) or "nothing"
         raise InputError(
-            f"step '{step.id}' of execution {execution.id} does not wait for a sign-off; waiting: {waiting}"
+            f"step '{step.id}' of execution {sheet.execution.id} does not wait for a sign-off; waiting: {waiting}"
         )
-    roles = required_roles(step, condition_context(execution.inputs, records, record.outputs))
-    rows = await store.sign_offs(execution.id, record)
-    _check_open(execution, step, _state(execution, step, roles, rows))
-    role = _role_for(execution, step, roles, rows, new)
-    _check_comment(step, new)
-    await store.add_sign_off(
-        NewSignOff(
-            execution_id=execution.id,
-            step_id=step.id,
-            user=new.user,
-            decision=new.decision,
-            comment=new.comment,
-            role=role,
-            iteration=record.iteration,
-            shown_sha256=record.output_sha256,
-        )
+
+
+def _signed(asked: Question, new: NewSignOff) -> NewSignOff:
+    """The decision as it is stored: with the role it counts in and what it rests on."""
+    role = asked.role_of(new)
+    _check_comment(asked.step, new)
+    return replace(
+        new,
+        execution_id=asked.sheet.execution.id,
+        step_id=asked.step.id,
+        role=role,
+        iteration=asked.request.iteration,
+        shown=asked.request.shown,
     )
-    return await decided(store, execution, step, record, roles)
 
 
 def check_advance(template: Template, team: Mapping[str, Sequence[str]], given: NewSignOff) -> None:
@@ -125,11 +123,7 @@ def check_advance(template: Template, team: Mapping[str, Sequence[str]], given: 
         raise InputError(f"step '{step.id}' ({step.title}) asks for no sign-off; remove the entry")
     if given.user not in team:
         raise InputError(
-            f"user '{given.user}' is not on the engagement's team"
-            + (
-                did_you_mean(given.user, set(team))
-                or f"; on it: {', '.join(sorted(team)) or 'nobody'}"
-            )
+            f"user '{given.user}' is not on the engagement's team{_whom(given.user, team)}"
         )
     asked = {r.role for r in step.sign_off.roles}
     held = set(team[given.user])
@@ -142,6 +136,23 @@ def check_advance(template: Template, team: Mapping[str, Sequence[str]], given: 
             f"step '{step.id}' is signed by {' or '.join(sorted(asked))}; '{given.user}' is {', '.join(sorted(held))}"
         )
     _check_comment(step, given)
+
+
+def check_member(execution: Execution, user: str) -> None:
+    """Refuse somebody who is not on the engagement's team; without an engagement there is no team to be on.
+
+    Raises:
+        InputError: A stranger, or no person.
+    """
+    team = team_roles(execution)
+    if is_agent(user) or SERVICE_ACCOUNT in team.get(user, ()):
+        raise InputError(f"'{user}' is no person; name somebody on the engagement's team")
+    if team and user not in team:
+        raise InputError(f"user '{user}' is not on the engagement's team{_whom(user, team)}")
+
+
+def _whom(user: str, team: Mapping[str, object]) -> str:
+    return did_you_mean(user, set(team)) or f"; on it: {', '.join(sorted(team)) or 'nobody'}"
 
 
 def known_step(template: Template, name: str) -> Step:
@@ -179,60 +190,3 @@ def _check_comment(step: Step, given: NewSignOff) -> None:
         raise InputError(
             f"step '{step.id}': decision '{given.decision}' by {given.user} needs a comment that gives the reason"
         )
-
-
-def _state(
-    execution: Execution, step: Step, roles: Sequence[str], rows: Sequence[SignOffRow]
-) -> SignOffState:
-    in_turn = step.sign_off is not None and step.sign_off.in_turn
-    return add_up(roles, _given(execution, rows), in_turn=in_turn, preparer=_preparer(execution))
-
-
-def _role_for(
-    execution: Execution,
-    step: Step,
-    roles: Sequence[str],
-    rows: Sequence[SignOffRow],
-    new: NewSignOff,
-) -> str:
-    in_turn = step.sign_off is not None and step.sign_off.in_turn
-    given = GivenDecision(
-        user=new.user,
-        roles=team_roles(execution).get(new.user, frozenset()),
-        decision=new.decision,
-        role=new.role,
-    )
-    open_roles = list(roles)
-    signed: list[str] = []
-    for earlier in _given(execution, rows):
-        role = role_to_sign(
-            open_roles, earlier, in_turn=in_turn, preparer=_preparer(execution), signed=signed
-        )
-        if not isinstance(role, Refused):
-            open_roles.remove(role)
-            signed.append(earlier.user)
-    role = role_to_sign(
-        open_roles, given, in_turn=in_turn, preparer=_preparer(execution), signed=signed
-    )
-    if isinstance(role, Refused):
-        raise InputError(f"step '{step.id}': {role.reason}")
-    return role
-
-
-def _given(execution: Execution, rows: Sequence[SignOffRow]) -> list[GivenDecision]:
-    team = team_roles(execution)
-    return [
-        GivenDecision(
-            user=r.user,
-            roles=team.get(r.user, frozenset()),
-            decision=r.decision,
-            comment=r.comment,
-            role=r.role,
-        )
-        for r in rows
-    ]
-
-
-def _preparer(execution: Execution) -> str:
-    preparer: Any = execution.context.get("preparer", "")
-    return str(preparer)

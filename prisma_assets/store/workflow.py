@@ -1,17 +1,17 @@
 """Executions, their steps and their sign-offs in PostgreSQL: one method, one query, one domain type."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from prisma_assets.domain.workflow.execution import ENDED, ExecutionStatus, StepRecord, StepStatus
+from prisma_assets.domain.workflow.execution import ENDED, ExecutionStatus, StepStatus
 from prisma_assets.store.database import Database, Transaction
 from prisma_assets.store.workflow_record import (
     Execution,
     NewExecution,
     NewSignOff,
-    SignOffRow,
+    Redo,
     StartedStep,
     StepFinish,
     StepRow,
@@ -188,36 +188,38 @@ class WorkflowStore:
         }
         await self.database.execute("insert_step_skipped", params)
 
-    async def sign_step(self, step_execution_id: str) -> None:
-        """Record that a step's sign-off is complete."""
-        await self.database.execute("update_step_signed", {"step_execution_id": step_execution_id})
+    async def reopen_steps(
+        self, tx: Transaction, execution_id: str, step_ids: Iterable[str]
+    ) -> None:
+        """Open a new iteration of those steps that were begun."""
+        for step_id in step_ids:
+            params = {"workflow_execution_id": execution_id, "step_id": step_id}
+            await tx.execute("insert_step_iteration", params)
 
-    async def reopen_steps(self, execution_id: str, step_ids: Sequence[str]) -> None:
-        """Open a new iteration of those steps that were begun, in one transaction."""
-        async with self.database.transaction() as tx:
-            for step_id in step_ids:
-                params = {"workflow_execution_id": execution_id, "step_id": step_id}
-                await tx.execute("insert_step_iteration", params)
-
-    async def sign_offs(self, execution_id: str, record: StepRecord) -> list[SignOffRow]:
-        """Decisions that count for this iteration of a step, in the order given."""
+    async def add_redo(self, tx: Transaction, execution_id: str, new: Redo) -> None:
+        """Record who had what done again, and why."""
         params = {
             "workflow_execution_id": execution_id,
-            "step_id": record.step_id,
-            "iteration": record.iteration,
-            "shown_sha256": record.output_sha256,
+            "step_ids": list(new.step_ids),
+            "opened_step_ids": list(new.opened_step_ids),
+            "requested_by": new.requested_by,
+            "reason": new.reason,
         }
-        rows = await self.database.fetch("sign_offs", params)
-        return [_sign_off({**r, "step_id": record.step_id}) for r in rows]
+        await tx.execute("insert_redo", params)
 
-    async def all_sign_offs(self, execution_id: str) -> list[SignOffRow]:
-        """Every decision on the execution, in the order given."""
-        rows = await self.database.fetch("all_sign_offs", {"workflow_execution_id": execution_id})
-        return [_sign_off(r) for r in rows]
-
-    async def add_sign_off(self, new: NewSignOff) -> None:
-        """Store one decision."""
-        await self.database.execute("insert_sign_off", new.params())
+    async def redos(self, execution_id: str) -> list[Redo]:
+        """Work done again on request, in the order asked."""
+        rows = await self.database.fetch("redos", {"workflow_execution_id": execution_id})
+        return [
+            Redo(
+                step_ids=tuple(r["step_ids"]),
+                opened_step_ids=tuple(r["opened_step_ids"]),
+                requested_by=r["requested_by"],
+                reason=r["reason"],
+                requested_at=r["requested_at"],
+            )
+            for r in rows
+        ]
 
 
 def _is_uuid(text: str) -> bool:
@@ -252,17 +254,4 @@ def _step_row(row: Mapping[str, Any]) -> StepRow:
         duration_ms=row["duration_ms"],
         cost_usd=row["cost_usd"],
         cached_call_id=row["cached_call_id"],
-    )
-
-
-def _sign_off(row: Mapping[str, Any]) -> SignOffRow:
-    return SignOffRow(
-        step_id=row["step_id"],
-        iteration=row.get("iteration"),
-        user=row["user_id"],
-        role=row["role"],
-        decision=row["decision"],
-        comment=row["comment"] or "",
-        given_in_advance=row["given_in_advance"],
-        decided_at=row["decided_at"],
     )

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from prisma_assets.domain.workflow.execution import ExecutionStatus, StepRecord, StepStatus
+from prisma_assets.domain.workflow.shown import Shown, as_json, shown_sha256
 from prisma_assets.domain.workflow.sign_off import Decision
 
 
@@ -118,6 +119,30 @@ class StepFinish:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SignOffRequest:
+    """One time a step's result was put before those who sign."""
+
+    step_id: str
+    iteration: int
+    number: int
+    """1: the first time in this iteration; more: asked again, since what was shown had changed."""
+    shown: Shown
+    asked_at: datetime | None = None
+    """None: not stored yet."""
+    reminders: int = 0
+    """Number of the last reminder."""
+    expired_at: datetime | None = None
+    """When nobody had decided in time; None: there is time left, or no limit."""
+    due_at: datetime | None = None
+    """Next reminder or expiry; None: none to come."""
+
+    @property
+    def is_first(self) -> bool:
+        """Whether sign-offs given in advance count: they stand for the first result, whatever it is."""
+        return self.iteration == 1 and self.number == 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class SignOffRow:
     """One decision as stored."""
 
@@ -129,6 +154,8 @@ class SignOffRow:
     given_in_advance: bool
     decided_at: datetime
     iteration: int | None = None
+    shown: Shown | None = None
+    """None when given in advance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,8 +170,8 @@ class NewSignOff:
     role: str | None = None
     iteration: int | None = None
     """None when given in advance."""
-    shown_sha256: str | None = None
-    """Hash of the output the person decided on; None when given in advance."""
+    shown: Shown | None = None
+    """What the decision rests on; None when given in advance."""
 
     def params(self) -> dict[str, Any]:
         """Parameters of the insert."""
@@ -156,9 +183,24 @@ class NewSignOff:
             "user_id": self.user,
             "decision": self.decision,
             "comment": self.comment,
-            "given_in_advance": self.shown_sha256 is None,
-            "shown_sha256": self.shown_sha256,
+            "given_in_advance": self.shown is None,
+            "shown": as_json(self.shown) if self.shown is not None else None,
+            "shown_sha256": shown_sha256(self.shown) if self.shown is not None else None,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redo:
+    """Finished work that somebody had done again."""
+
+    step_ids: tuple[str, ...]
+    """What was asked for."""
+    opened_step_ids: tuple[str, ...]
+    """These and everything behind them that had begun, in template order."""
+    requested_by: str
+    reason: str
+    requested_at: datetime | None = None
+    """None: not stored yet."""
 
 
 @dataclass(frozen=True, kw_only=True)

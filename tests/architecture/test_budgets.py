@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("prisma_assets", "jobs", "sensors", "resources")
 MOST_LINES = 400
 """A file longer than this has two purposes; every project read for the design had one that ran away."""
+WHOLE = {"schema.sql"}
+"""The database in one file for whoever reads it: it grows with every table."""
 MOST_FUNCTION_LINES = 60
 """A screen. What is longer is a table of data or does several things."""
 
@@ -48,7 +50,8 @@ def functions() -> Iterator[tuple[Path, ast.FunctionDef | ast.AsyncFunctionDef]]
 
 
 def test_no_file_of_code_is_too_long():
-    code = [path for path in tracked() if path.suffix in (".py", ".sql", ".js", ".css")]
+    kinds = (".py", ".sql", ".js", ".css")
+    code = [path for path in tracked() if path.suffix in kinds and path.name not in WHOLE]
     counts = {str(path.relative_to(ROOT)): len(lines_of(path)) for path in code}
 
     assert len(counts) > 100

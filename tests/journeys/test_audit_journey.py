@@ -256,3 +256,26 @@ def test_the_default_sample_is_found_out(office, tmp_path):
 
 def _statuses(answer: dict[str, Any]) -> dict[str, str]:
     return {i: s["status"] for i, s in steps(answer).items()}
+
+
+@pytest.mark.slow
+def test_finished_work_is_done_again_and_signed_again(office, sample, tmp_path):
+    """The audit is complete; the plan is made again: the release rests on it and is signed again, saying what changed."""
+    signed = office.answer(
+        "run", "annual_audit", "--engagement", sample.folder, "--sign-offs", sample.folder / "sign_offs.yaml",
+    )  # fmt: skip
+    execution = signed["execution_id"]
+    refused = office.command("redo", execution, "a05", "--as", "nobody", "--reason", "new law")
+    opened = office.command(
+        "redo", execution, "a05", "--as", "p.marlowsby", "--reason", "new law", "--json"
+    )
+    resumed = office.answer("resume", execution)
+
+    assert (signed["status"], refused.code) == ("COMPLETED", 2)
+    assert "'nobody' is not on the engagement's team" in refused.sentence
+    assert opened.answer["status"] == "PENDING"
+    assert "open again: a05, a06, a07, a08" in opened.err
+    assert resumed["waiting_for"] == {"a05": ["MANAGER"]}
+    assert {s["step_id"] for s in resumed["stale_sign_offs"]} >= {"a05", "a14"}
+    assert "a05 was done again with the same outputs" in resumed["stale_sign_offs"][0]["sentence"]
+    assert [r["reason"] for r in resumed["redos"]] == ["new law"]

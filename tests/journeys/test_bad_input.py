@@ -101,6 +101,16 @@ def is_one_sentence(said, code: int, *parts: str) -> None:
             id="a misspelled key",
         ),
         pytest.param(
+            changed("engagement.yaml", "preparer: d.brackenshaw", "preparer: d.brackenshawe"),
+            ("'d.brackenshawe' is not on the team", "did you mean 'd.brackenshaw'?"),
+            id="a preparer nobody knows",
+        ),
+        pytest.param(
+            changed("engagement.yaml", "user: p.marlowsby", "user: audit-plan-012"),
+            ("'audit-plan-012' on the team is an agent's id", "agents never sign"),
+            id="an agent on the team",
+        ),
+        pytest.param(
             changed("engagement.yaml", "- MANAGER", "- MANGER"),
             ("engagement.yaml:{line}:9", "'MANGER' is none of 'PARTNER', 'MANAGER'"),
             id="a role nobody has",

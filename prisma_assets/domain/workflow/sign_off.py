@@ -1,10 +1,20 @@
 """When a sign-off is given: who may sign, what the decisions given so far add up to."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 Decision = Literal["approve", "reject", "changes"]
+
+_AGENT_ID = re.compile(r"[a-z]+(-[a-z]+)+-[0-9]{3}")
+SERVICE_ACCOUNT = "SERVICE_ACCOUNT"
+"""Role of programs that use the product; whoever holds it never signs, whatever other roles they hold."""
+
+
+def is_agent(user: str) -> bool:
+    """Whether a user name is an agent's id: the firm's own, or any of that form."""
+    return _AGENT_ID.fullmatch(user) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,16 +120,9 @@ def role_to_sign(
     signed: Sequence[str],
 ) -> str | Refused:
     """The role this decision would fill, or why it does not count."""
-    if not given.roles:
-        return Refused(reason=f"{given.user} is not on the engagement's team")
-    if given.user == preparer:
-        return Refused(reason=f"{given.user} prepared this file; somebody else must sign")
-    if given.user in signed:
-        return Refused(
-            reason=f"{given.user} has signed already; each signature needs its own person"
-        )
-    if given.role is not None and given.role not in given.roles:
-        return Refused(reason=f"{given.user} does not hold the role {given.role}")
+    barred = _barred(given, preparer=preparer, signed=signed)
+    if barred is not None:
+        return Refused(reason=barred)
     offered = [given.role] if given.role is not None else sorted(given.roles)
     for role in open_roles[:1] if in_turn else open_roles:
         if role in offered:
@@ -128,3 +131,19 @@ def role_to_sign(
     return Refused(
         reason=f"the sign-off now needs {wanted}; {given.user} is {', '.join(sorted(given.roles))}"
     )
+
+
+def _barred(given: GivenDecision, *, preparer: str, signed: Sequence[str]) -> str | None:
+    """Why this person may not sign in whatever role; None when they may."""
+    user = given.user
+    if not given.roles:
+        return f"{user} is not on the engagement's team"
+    if is_agent(user) or SERVICE_ACCOUNT in given.roles:
+        return f"{user} is no person; agents and service accounts never sign"
+    if user == preparer:
+        return f"{user} prepared this file; somebody else must sign"
+    if user in signed:
+        return f"{user} has signed already; each signature needs its own person"
+    if given.role is not None and given.role not in given.roles:
+        return f"{user} does not hold the role {given.role}"
+    return None

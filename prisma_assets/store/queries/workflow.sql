@@ -120,12 +120,6 @@ update workflow_step_executions
 set status = %(status)s, error = %(error)s, completed_at = clock_timestamp()
 where step_execution_id = %(step_execution_id)s and status = 'RUNNING'
 
--- update_step_signed --
--- The sign-off is complete.
-update workflow_step_executions
-set status = 'COMPLETED', completed_at = clock_timestamp()
-where step_execution_id = %(step_execution_id)s and status = 'WAITING_APPROVAL'
-
 -- insert_step_skipped --
 -- The step's condition is false: recorded as skipped, with the expression that decided it.
 insert into workflow_step_executions (
@@ -148,30 +142,6 @@ from latest_step_executions
 where workflow_execution_id = %(workflow_execution_id)s and step_id = %(step_id)s and map_key = ''
 on conflict do nothing
 
--- sign_offs --
--- Decisions on one step of one iteration, and those given in advance, in the order given.
-select user_id, role, decision, comment, given_in_advance, decided_at
-from step_sign_offs
-where workflow_execution_id = %(workflow_execution_id)s and step_id = %(step_id)s
-  and ((given_in_advance and %(iteration)s = 1) or (iteration = %(iteration)s and shown_sha256 = %(shown_sha256)s))
-order by decided_at, sign_off_id
-
--- all_sign_offs --
--- Every decision on an execution, in the order given.
-select step_id, iteration, user_id, role, decision, comment, given_in_advance, decided_at
-from step_sign_offs
-where workflow_execution_id = %(workflow_execution_id)s
-order by decided_at, sign_off_id
-
--- insert_sign_off --
--- One person's decision on one step.
-insert into step_sign_offs (
-    workflow_execution_id, step_id, iteration, role, user_id, decision, comment, given_in_advance, shown_sha256,
-    decided_at)
-values (
-    %(workflow_execution_id)s, %(step_id)s, %(iteration)s, %(role)s, %(user_id)s, %(decision)s, %(comment)s,
-    %(given_in_advance)s, %(shown_sha256)s, clock_timestamp())
-
 -- insert_execution_run --
 -- A Dagster run takes the execution up; the same run again changes nothing.
 insert into execution_runs (workflow_execution_id, dagster_run_id)
@@ -183,3 +153,15 @@ on conflict do nothing
 select dagster_run_id from execution_runs
 where workflow_execution_id = %(workflow_execution_id)s
 order by started_at
+
+-- insert_redo --
+-- Somebody has finished work done again.
+insert into step_redos (workflow_execution_id, step_ids, opened_step_ids, requested_by, reason)
+values (%(workflow_execution_id)s, %(step_ids)s, %(opened_step_ids)s, %(requested_by)s, %(reason)s)
+
+-- redos --
+-- Work done again on request, in the order asked. Key: redo_id.
+select step_ids, opened_step_ids, requested_by, reason, requested_at
+from step_redos
+where workflow_execution_id = %(workflow_execution_id)s
+order by requested_at

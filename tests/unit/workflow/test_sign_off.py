@@ -12,6 +12,7 @@ from prisma_assets.domain.workflow.sign_off import (
     Rejected,
     Waiting,
     add_up,
+    is_agent,
     role_to_sign,
 )
 
@@ -93,6 +94,8 @@ def test_the_preparer_never_approves():
         (decision("max", "MANAGER"), "now needs PARTNER"),
         (decision("pat", "PARTNER", role="EQR"), "does not hold the role EQR"),
         (decision("prep", "PARTNER"), "prepared this file"),
+        (decision("audit-plan-012", "PARTNER"), "agents and service accounts never sign"),
+        (decision("robot", "PARTNER", "SERVICE_ACCOUNT"), "agents and service accounts never sign"),
     ],
 )
 def test_a_refusal_says_why(given_decision, reason):
@@ -100,6 +103,14 @@ def test_a_refusal_says_why(given_decision, reason):
 
     assert isinstance(refused, Refused)
     assert reason in refused.reason
+
+
+@pytest.mark.parametrize(
+    ("user", "expected"),
+    [("audit-plan-012", True), ("tax-corp-eu-022", True), ("p.marlowsby", False), ("anna-lee-12", False), ("anna-012", False)],
+)  # fmt: skip
+def test_an_agents_id_is_told_by_its_form(user, expected):
+    assert is_agent(user) == expected
 
 
 ROLES = st.sampled_from(["PARTNER", "MANAGER", "EQR"])

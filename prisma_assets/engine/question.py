@@ -1,0 +1,123 @@
+"""What is asked of people about one step that waits: what they are shown, whose signature is missing, who may give it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from prisma_assets.domain.errors import InputError
+from prisma_assets.domain.workflow.execution import StepRecord, condition_context, required_roles
+from prisma_assets.domain.workflow.shown import changed_steps, shown_of
+from prisma_assets.domain.workflow.sign_off import (
+    GivenDecision,
+    Refused,
+    SignOffState,
+    add_up,
+    role_to_sign,
+)
+from prisma_assets.domain.workflow.template import Step, Template
+from prisma_assets.store.database import Database, Transaction
+from prisma_assets.store.sign_off import SignOffStore
+from prisma_assets.store.workflow_record import Execution, NewSignOff, SignOffRequest, SignOffRow
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """An execution with the latest record of every step begun."""
+
+    template: Template
+    execution: Execution
+    records: Mapping[str, StepRecord]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """One step's sign-off, with the decisions that count for what is there now."""
+
+    sheet: Sheet
+    step: Step
+    request: SignOffRequest
+    """What is shown now; its `asked_at` is None when it is not stored yet."""
+    rows: Sequence[SignOffRow]
+    """Decisions that count, in the order given."""
+
+    @cached_property
+    def roles(self) -> tuple[str, ...]:
+        """Roles that must sign; none when no sign-off is needed."""
+        record = self.sheet.records[self.step.id]
+        context = condition_context(self.sheet.execution.inputs, self.sheet.records, record.outputs)
+        return required_roles(self.step, context)
+
+    @property
+    def state(self) -> SignOffState:
+        """What the decisions add up to."""
+        return add_up(self.roles, self._given(), in_turn=self._in_turn, preparer=self._preparer)
+
+    def role_of(self, new: NewSignOff) -> str:
+        """The role in which this decision would count.
+
+        Raises:
+            InputError: It would not; says why.
+        """
+        open_roles = list(self.roles)
+        signed: list[str] = []
+        for earlier in self._given():
+            filled = self._role_to_sign(open_roles, earlier, signed)
+            if not isinstance(filled, Refused):
+                open_roles.remove(filled)
+                signed.append(earlier.user)
+        found = self._role_to_sign(open_roles, self._decision(new.user, new), signed)
+        if isinstance(found, Refused):
+            raise InputError(f"step '{self.step.id}': {found.reason}")
+        return found
+
+    def _role_to_sign(
+        self, open_roles: Sequence[str], given: GivenDecision, signed: Sequence[str]
+    ) -> str | Refused:
+        return role_to_sign(
+            open_roles, given, in_turn=self._in_turn, preparer=self._preparer, signed=signed
+        )
+
+    def _given(self) -> list[GivenDecision]:
+        return [self._decision(row.user, row) for row in self.rows]
+
+    def _decision(self, user: str, given: SignOffRow | NewSignOff) -> GivenDecision:
+        return GivenDecision(
+            user=user,
+            roles=team_roles(self.sheet.execution).get(user, frozenset()),
+            decision=given.decision,
+            comment=given.comment,
+            role=given.role,
+        )
+
+    @property
+    def _in_turn(self) -> bool:
+        return self.step.sign_off is not None and self.step.sign_off.in_turn
+
+    @property
+    def _preparer(self) -> str:
+        return str(self.sheet.execution.context.get("preparer", ""))
+
+
+def team_roles(execution: Execution) -> Mapping[str, frozenset[str]]:
+    """Roles of every member of the engagement's team, as it was when the execution started."""
+    return {m["user"]: frozenset(m["roles"]) for m in execution.context.get("team", [])}
+
+
+async def question(source: Database | Transaction, sheet: Sheet, step: Step) -> Question:
+    """What is asked about a step whose work is done: the stored request while it shows what is there, else a new one."""
+    store = SignOffStore(source=source)
+    latest = (await store.requests(sheet.execution.id)).get(step.id)
+    iteration = sheet.records[step.id].iteration
+    if latest is not None and latest.iteration != iteration:
+        latest = None
+    if latest is not None and not changed_steps(latest.shown, sheet.records):
+        request = latest
+    else:
+        request = SignOffRequest(
+            step_id=step.id,
+            iteration=iteration,
+            number=latest.number + 1 if latest is not None else 1,
+            shown=shown_of(sheet.template, step.id, sheet.records),
+        )
+    rows = await store.given(sheet.execution.id, request)
+    return Question(sheet=sheet, step=step, request=request, rows=rows)
