@@ -1,31 +1,22 @@
 """Asynchronous access to PostgreSQL: a pool, transactions and named queries. What the queries mean does not belong here."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any, Self
-from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import DictRow, dict_row
-from psycopg.types.json import JsonbDumper
-from psycopg_pool import AsyncConnectionPool
 
 from prisma_assets.domain.errors import InputError, PrismaError, RetryableError
+from prisma_assets.store.connections import Connection, Connections
 from prisma_assets.store.named_query import named_query
+from prisma_assets.store.statement_group import Answer, StatementGroups
 
-CONNECT_SECONDS = 10
-"""Long enough for a server that recovers from a crash, short enough for a person who waits."""
 DEFAULT_MAX_SIZE = 8
 """Connections of one process. The embedded server takes 200; a stack of ten processes stays well below."""
 
-CHECK_AFTER_SECONDS = 1.0
-"""A connection used within this time is taken to be alive; checking each time cost a sixth of a run."""
-
-Connection = psycopg.AsyncConnection[DictRow]
-_LAST_CHECKED: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
 Params = Mapping[str, Any]
 
 
@@ -110,15 +101,22 @@ class Transaction:
         return cursor.rowcount
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """What belongs to one event loop."""
+
+    connections: Connections
+    groups: StatementGroups
+
+
 class Database:
-    """A pool of connections to one database, opened by its first use and bound to that event loop."""
+    """A few connections to one database, opened by their first use and bound to that event loop."""
 
     def __init__(self, url: str, *, max_size: int = DEFAULT_MAX_SIZE) -> None:
         self.url = url
         self._max_size = max_size
-        self._pool: AsyncConnectionPool[Connection] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._opening: asyncio.Lock | None = None
+        self._opened: _Opened | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -128,7 +126,10 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Commit everything done inside at its end, or nothing when it raises."""
+        """Commit everything done inside at its end, or nothing when it raises.
+
+        Inside, ask this transaction only: what waits for it while it waits for them would wait for ever.
+        """
         async with self._connection() as connection, connection.transaction():
             yield Transaction(connection)
 
@@ -142,60 +143,33 @@ class Database:
         async with self._connection() as connection:
             return await Transaction(connection).execute(name, params)
 
+    async def grouped(self, name: str, params: Params | None = None) -> Answer:
+        """Run the named query in one transaction with what other tasks ask at the same time.
+
+        For the short statements of steps at work. One that fails is done again alone, and so are its neighbours:
+        each caller meets its own error only.
+        """
+        with plain_errors(self.url):
+            return await self._open().groups.ask(named_query(name), params)
+
     async def close(self) -> None:
-        """Close every connection; the next use opens the pool again."""
-        pool, self._pool, self._opening = self._pool, None, None
-        if pool is not None and self._loop is asyncio.get_running_loop():
-            await pool.close()
+        """Close every connection; the next use opens them again."""
+        opened, self._opened = self._opened, None
+        # Connections end with the loop they were opened in.
+        if opened is not None and self._loop is asyncio.get_running_loop():
+            await opened.groups.rest()
+            await opened.connections.close()
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
         with plain_errors(self.url):
-            pool = await self._open_pool()
-            async with pool.connection() as connection:
+            async with self._open().connections.lend() as connection:
                 yield connection
 
-    async def _open_pool(self) -> AsyncConnectionPool[Connection]:
+    def _open(self) -> _Opened:
         loop = asyncio.get_running_loop()
-        if self._loop is not loop:  # a pool's tasks die with the loop they were started in
-            self._loop, self._pool, self._opening = loop, None, None
-        if self._pool is not None:
-            return self._pool
-        self._opening = self._opening or asyncio.Lock()
-        async with self._opening:
-            if self._pool is None:
-                self._pool = await self._new_pool()
-            return self._pool
-
-    async def _new_pool(self) -> AsyncConnectionPool[Connection]:
-        address(self.url)  # an unreadable URL is reported before the driver repeats it
-        # The pool tries again in the background and hides why it failed; a plain connection says so at once.
-        await (
-            await psycopg.AsyncConnection.connect(self.url, connect_timeout=CONNECT_SECONDS)
-        ).close()
-        pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            self.url,
-            connection_class=psycopg.AsyncConnection[DictRow],
-            # Without a block, each query commits by itself: one round trip instead of three.
-            kwargs={"autocommit": True, "row_factory": dict_row},
-            min_size=0,
-            max_size=self._max_size,
-            timeout=CONNECT_SECONDS,
-            configure=_send_dict_as_jsonb,
-            check=_check_idle,
-            open=False,
-        )
-        await pool.open()
-        return pool
-
-
-async def _check_idle(connection: Connection) -> None:
-    """Replace a connection that died with a restarted server, without a round trip before every query of a busy one."""
-    now = time.monotonic()
-    if now - _LAST_CHECKED.get(connection, 0.0) > CHECK_AFTER_SECONDS:
-        await AsyncConnectionPool.check_connection(connection)
-    _LAST_CHECKED[connection] = now
-
-
-async def _send_dict_as_jsonb(connection: Connection) -> None:
-    connection.adapters.register_dumper(dict, JsonbDumper)
+        if self._opened is None or self._loop is not loop:
+            address(self.url)  # an unreadable URL is reported before the driver repeats it
+            connections = Connections(self.url, max_size=self._max_size)
+            self._loop, self._opened = loop, _Opened(connections, StatementGroups(connections.lend))
+        return self._opened

@@ -18,7 +18,7 @@ from typing import IO
 
 import psycopg
 
-from prisma_assets.store.database import CONNECT_SECONDS
+from prisma_assets.store.connections import CONNECT_SECONDS
 from prisma_assets.store.embedded_account import EmbeddedServerError, account_for
 from prisma_assets.store.embedded_postmaster import clear_dead_postmaster, living_postmaster
 from prisma_assets.store.named_query import named_query

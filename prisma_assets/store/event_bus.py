@@ -10,12 +10,8 @@ from typing import Self
 
 import psycopg
 
-from prisma_assets.store.database import (
-    CONNECT_SECONDS,
-    DatabaseUnavailableError,
-    address,
-    plain_errors,
-)
+from prisma_assets.store.connections import CONNECT_SECONDS
+from prisma_assets.store.database import DatabaseUnavailableError, address, plain_errors
 from prisma_assets.store.named_query import named_query
 from prisma_assets.store.status_change import ToldChange
 

@@ -13,7 +13,8 @@ from psycopg import errors
 
 from prisma_assets.domain.errors import PrismaError
 from prisma_assets.store.catalog import SyncConnection, expected_catalog, read_catalog
-from prisma_assets.store.database import CONNECT_SECONDS, address, plain_errors
+from prisma_assets.store.connections import CONNECT_SECONDS
+from prisma_assets.store.database import address, plain_errors
 from prisma_assets.store.named_query import named_query
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"

@@ -5,7 +5,8 @@ import hashlib
 import psycopg
 
 from prisma_assets.domain.errors import PermanentError
-from prisma_assets.store.database import CONNECT_SECONDS, Database, plain_errors
+from prisma_assets.store.connections import CONNECT_SECONDS
+from prisma_assets.store.database import Database, plain_errors
 from prisma_assets.store.named_query import named_query
 
 

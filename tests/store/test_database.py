@@ -6,7 +6,7 @@ import json
 import psycopg
 import pytest
 
-from prisma_assets.store import database as database_module
+from prisma_assets.store import connections
 from prisma_assets.store.database import (
     Database,
     DatabaseUnavailableError,
@@ -107,7 +107,7 @@ def test_pool_lets_more_work_wait_than_it_has_connections(database_url):
 
 def test_idle_connection_that_died_is_replaced(database_url, monkeypatch):
     """After a restart of the server every pooled connection is dead; the next user must not be the one who finds out."""
-    monkeypatch.setattr(database_module, "CHECK_AFTER_SECONDS", 0)
+    monkeypatch.setattr(connections, "CHECK_AFTER_SECONDS", 0)
 
     async def scenario():
         async with Database(database_url, max_size=1) as database:
