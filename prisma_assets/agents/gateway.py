@@ -66,8 +66,12 @@ class AgentGateway:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
 
-    async def call(self, task: AgentTask) -> AgentResult:
+    async def call(self, task: AgentTask, *, is_new: bool = False) -> AgentResult:
         """Have the task done, or give its recorded result if that already happened.
+
+        Args:
+            task: What to do.
+            is_new: The caller knows that nobody has ever begun this call, so the ledger need not be asked.
 
         Raises:
             UnknownAgentError: There is no such agent.
@@ -79,7 +83,7 @@ class AgentGateway:
         self._check_usable()
         pool = self._pool(task.agent_id)
         async with self._turn_of(task.call_id):
-            recorded = await self._ledger.recorded(task.call_id)
+            recorded = None if is_new else await self._ledger.recorded(task.call_id)
             if recorded is not None:
                 return recorded
             return await self._call_until_done(pool, task)

@@ -21,9 +21,9 @@ class PostgresCallLedger:
         """Write one attempt and, when it succeeded, its result: one statement, so both or neither."""
         params = {field.name: getattr(call, field.name) for field in fields(call)}
         params["result"] = None if call.result is None else _RESULT.dump_json(call.result).decode()
-        await self.database.execute("insert_call", params)
+        await self.database.grouped("insert_call", params)
 
     async def recorded(self, call_id: str) -> AgentResult | None:
         """Give the result of the call if it has already succeeded, exactly as `record` received it."""
-        rows = await self.database.fetch("recorded_call", {"call_id": call_id})
+        rows = (await self.database.grouped("recorded_call", {"call_id": call_id})).rows
         return _RESULT.validate_json(rows[0]["result"]) if rows else None

@@ -62,7 +62,7 @@ class StepWorker:
                 return await self._branches(given)
             if step.repeat is not None:
                 return await self._turns(given, step.repeat)
-            return await self._call(step, given.task)
+            return await self._call(step, given.task, is_new=started.attempt == 1)
 
     async def begin(self, start: StepStart) -> StartedStep:
         """Record that a step, a branch or a turn begins.
@@ -78,16 +78,16 @@ class StepWorker:
             )
         return started
 
-    async def _call(self, step: Step, task: AgentTask) -> AgentResult:
+    async def _call(self, step: Step, task: AgentTask, *, is_new: bool) -> AgentResult:
         if step.cache is None:
-            return await self.gateway.call(task)
+            return await self.gateway.call(task, is_new=is_new)
         cache = ResultCache(self.store.database)
         card = self.gateway.card(task.agent_id)
         key = cache_key(task, card)
         found = await cache.find(key, max_age_seconds=step.cache)
         if found is not None and found.cached_from != task.call_id:
             return found
-        result = await self.gateway.call(task)
+        result = await self.gateway.call(task, is_new=is_new)
         await cache.keep(key, task, card)
         return result
 
@@ -125,7 +125,7 @@ class StepWorker:
         async def do(branch: Branch) -> AgentResult:
             # A resumed step pays for its missing branches or turns only: the ledger, or the cache, answers for the others.
             if branch.key in done:
-                return await self._call(step, branch.task)
+                return await self._call(step, branch.task, is_new=False)
             return await self._do_branch(step, branch, iteration)
 
         return do
@@ -141,7 +141,7 @@ class StepWorker:
             )
         )
         try:
-            result = await self._call(step, branch.task)
+            result = await self._call(step, branch.task, is_new=started.attempt == 1)
             await self.store.finish_step(finish_of(started.id, result, status="COMPLETED"))
         except (Exception, asyncio.CancelledError) as error:
             await to_the_end(self.end(step, started, error))

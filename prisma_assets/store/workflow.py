@@ -88,9 +88,7 @@ class WorkflowStore:
     async def take_up(self, execution_id: str, *, run_id: str) -> None:
         """Mark the execution as being worked on by that run."""
         params = {"workflow_execution_id": execution_id, "dagster_run_id": run_id}
-        async with self.database.transaction() as tx:
-            await tx.execute("update_execution_started", params)
-            await tx.execute("insert_execution_run", params)
+        await self.database.execute("take_up_execution", params)
 
     async def runs(self, execution_id: str) -> list[str]:
         """Ids of the Dagster runs that worked on the execution, in order."""
@@ -142,11 +140,13 @@ class WorkflowStore:
             "input_hash": start.input_sha256,
             "map_key": start.map_key,
         }
-        rows = await self.database.fetch("upsert_step_started", params)
+        rows = (await self.database.grouped("upsert_step_started", params)).rows
         if not rows:
             return None
         return StartedStep(
-            id=str(rows[0]["step_execution_id"]), waited_seconds=rows[0]["waited_seconds"]
+            id=str(rows[0]["step_execution_id"]),
+            attempt=rows[0]["attempt"],
+            waited_seconds=rows[0]["waited_seconds"],
         )
 
     async def finish_step(self, finish: StepFinish) -> None:
@@ -167,14 +167,14 @@ class WorkflowStore:
             "approval_kind": finish.approval_kind,
             "required_roles": list(finish.required_roles),
         }
-        await self.database.execute("update_step_finished", params)
+        await self.database.grouped("update_step_finished", params)
 
     async def end_step(
         self, step_execution_id: str, status: StepStatus, error: Mapping[str, Any]
     ) -> None:
         """Record that a step failed, timed out or was cancelled."""
         params = {"step_execution_id": step_execution_id, "status": status, "error": dict(error)}
-        await self.database.execute("update_step_ended", params)
+        await self.database.grouped("update_step_ended", params)
 
     async def skip_step(self, start: StepStart, condition: str) -> None:
         """Record that a step's condition is false."""

@@ -93,6 +93,8 @@ class StartedStep:
     """A step on which work has begun."""
 
     id: str
+    attempt: int
+    """How often a run has taken it up, from 1."""
     waited_seconds: float
     """Time since the work was first taken up, by whichever run."""
 

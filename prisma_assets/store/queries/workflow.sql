@@ -46,8 +46,13 @@ where (e.status = 'PENDING' and e.dagster_run_id is not null)
 order by greatest(e.updated_at, s.decided_at) desc
 limit %(limit)s
 
--- update_execution_started --
--- A run took the execution up: remembers the run and clears an earlier failure.
+-- take_up_execution --
+-- A run takes the execution up: remembers the run, once, and clears an earlier failure.
+with run as (
+    insert into execution_runs (workflow_execution_id, dagster_run_id)
+    values (%(workflow_execution_id)s, %(dagster_run_id)s)
+    on conflict do nothing
+)
 update workflow_executions
 set status = 'RUNNING', dagster_run_id = %(dagster_run_id)s, error = null,
     completed_at = null, started_at = coalesce(started_at, now()), updated_at = now()
@@ -102,7 +107,7 @@ set attempt = case when w.status = 'PENDING' then w.attempt else w.attempt + 1 e
     status = 'RUNNING', input_hash = excluded.input_hash, error = null, started_at = clock_timestamp(),
     scheduled_at = coalesce(w.scheduled_at, excluded.scheduled_at), completed_at = null
 where w.status not in ('COMPLETED', 'SKIPPED', 'WAITING_APPROVAL')
-returning step_execution_id, extract(epoch from clock_timestamp() - scheduled_at)::float8 as waited_seconds
+returning step_execution_id, attempt, extract(epoch from clock_timestamp() - scheduled_at)::float8 as waited_seconds
 
 -- update_step_finished --
 -- What the step produced, and whether a sign-off is still missing.
@@ -140,12 +145,6 @@ insert into workflow_step_executions (
 select workflow_execution_id, step_id, step_name, iteration + 1, 1, agent_id, 'PENDING'
 from latest_step_executions
 where workflow_execution_id = %(workflow_execution_id)s and step_id = %(step_id)s and map_key = ''
-on conflict do nothing
-
--- insert_execution_run --
--- A Dagster run takes the execution up; the same run again changes nothing.
-insert into execution_runs (workflow_execution_id, dagster_run_id)
-values (%(workflow_execution_id)s, %(dagster_run_id)s)
 on conflict do nothing
 
 -- execution_runs --
