@@ -137,7 +137,10 @@ def _open_op(template: Template) -> dg.OpDefinition:
         with _told(session):
             execution = await session.open(template, context.run, context.op_config)
         _fail_lost(context.instance, session.lost_runs)
-        context.instance.add_run_tags(context.run_id, session.tags(execution))
+        tags = session.tags(execution)
+        # Whoever launched the run may have named them all.
+        if not tags.items() <= context.run.tags.items():
+            context.instance.add_run_tags(context.run_id, tags)
         metadata = {
             "execution": execution.id,
             "client": execution.client_id or "none",

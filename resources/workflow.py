@@ -62,10 +62,8 @@ class RunSession:
                 idempotency_key=f"dagster:{run.root_run_id or run.run_id}",
             )
             execution, _ = await open_execution(store, opening)
-        else:
-            execution = await _known(store, execution_id)
-        await self._take_up(store, template, execution, run)
-        return execution
+            execution_id = execution.id
+        return await self._take_up(store, template, execution_id, run)
 
     async def of(self, template: Template, run: dg.DagsterRun) -> ExecutionRun:
         """The execution's run; taken up from the run's tag when Dagster re-executes only some steps."""
@@ -76,8 +74,7 @@ class RunSession:
                     raise InputError(
                         "this run has no execution; launch the whole job, not a part of it"
                     )
-                store = self._open_store(run)
-                await self._take_up(store, template, await _known(store, execution_id), run)
+                await self._take_up(self._open_store(run), template, execution_id, run)
             if self._run is None:
                 raise PrismaError("the execution could not be taken up")
             return self._run
@@ -103,13 +100,18 @@ class RunSession:
         return WorkflowStore(database=database)
 
     async def _take_up(
-        self, store: WorkflowStore, template: Template, execution: Execution, run: dg.DagsterRun
-    ) -> None:
-        lock = RunLock(self._url, execution.id)
-        await lock.acquire()
+        self, store: WorkflowStore, template: Template, execution_id: str, run: dg.DagsterRun
+    ) -> Execution:
+        lock = RunLock(self._url, execution_id)
         self._held.push_async_callback(lock.release)
+        # Side by side: each opens a connection, which is most of what opening a session takes.
+        for opened in await asyncio.gather(
+            lock.acquire(), _known(store, execution_id), return_exceptions=True
+        ):
+            if isinstance(opened, BaseException):
+                raise opened
         # Only now does nobody else change it.
-        execution = await _known(store, execution.id)
+        execution = await _known(store, execution_id)
         if execution.status not in RESUMABLE:
             raise PermanentError(
                 f"execution {execution.id} is {execution.status}; nothing is left to do, start a new one"
@@ -123,6 +125,7 @@ class RunSession:
         self._held.push_async_callback(taken.aclose)
         await store.take_up(execution.id, run_id=run.run_id)
         self._run = taken
+        return execution
 
 
 async def close_session(run_id: str) -> None:
