@@ -137,7 +137,7 @@ class Repeat(Part):
 
     until: Condition
     """Reads this turn's `output` besides `inputs`, `steps` and `status`."""
-    max: int = Field(ge=1, le=1000)
+    max: int = Field(ge=1, le=100)
     """Turns at most."""
     delay: Duration | None = None
     """Pause between turns."""
