@@ -74,7 +74,8 @@ def score(
     elif output is None:
         say(_csv(rows).rstrip("\n"))
     else:
-        say(f"{output}: {len(rows)} scores, {len(found)} anomalies")
+        counted = "1 anomaly" if len(found) == 1 else f"{len(found)} anomalies"
+        say(f"{output}: {len(rows)} scores, {counted}")
 
 
 def _row(point: "Point", judgement: "Judgement", *, name: str, unit: str) -> dict[str, Any]:

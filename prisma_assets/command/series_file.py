@@ -27,8 +27,6 @@ class Point:
     timestamp: str
     """As it is written in the file."""
     at: datetime
-    text: str
-    """The value as it is written in the file."""
     value: float | None
     """None: no data."""
 
@@ -81,7 +79,7 @@ def _points(
             )
         timestamp, text = row[time_column].strip(), row[value_column].strip()
         at, value = _moment(path, line, timestamp), _number(path, line, text)
-        yield Point(line=line, timestamp=timestamp, at=at, text=text, value=value)
+        yield Point(line=line, timestamp=timestamp, at=at, value=value)
 
 
 def _moment(path: Path, line: int, text: str) -> datetime:
