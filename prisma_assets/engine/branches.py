@@ -181,6 +181,7 @@ def _branch(
         )
     agent = loop.agent.value(with_item) if loop.agent is not None else around.task.agent_id
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    before = around.task.previous or {}
     return Branch(
         path=(*around.path, key),
         task=replace(
@@ -189,6 +190,7 @@ def _branch(
             agent_id=str(agent),
             item=item,
             outer=around.task.item,
+            previous=before.get("branches", before).get(key),
         ),
     )
 

@@ -9,6 +9,7 @@ from prisma_assets.domain.workflow.execution import ExecutionStatus, StepRecord
 from prisma_assets.domain.workflow.sign_off import ChangesRequested, Rejected, Waiting
 from prisma_assets.domain.workflow.template import Step, Template
 from prisma_assets.engine.asking import ask
+from prisma_assets.engine.intake import take_in
 from prisma_assets.engine.question import Sheet, question
 from prisma_assets.engine.stale import is_stale, stale_sign_offs
 from prisma_assets.store.database import Transaction
@@ -47,6 +48,8 @@ class DoneAgain:
     """Changes were requested: these steps are open again, in a new iteration."""
 
     step_ids: frozenset[str]
+    execution: Execution
+    """On the books as they stand now."""
 
 
 Verdict = Signed | Waits | Ends | DoneAgain
@@ -130,10 +133,10 @@ class Gate:
                 f"last by {state.user}: {state.comment}"
             )
             return Ends(status="FAILED", error={"step_id": step.id, "message": reason})
-        targets = gate.rework if gate is not None and gate.rework else (step.id,)
-        again = frozenset(i for i in self.template.downstream(targets) if i in self.records)
+        again = frozenset(i for i in sent_back(self.template, step.id) if i in self.records)
         await self.store.reopen_steps(tx, self.execution.id, again)
-        return DoneAgain(step_ids=again)
+        execution = await take_in(self.store, tx, self.execution, again=again)
+        return DoneAgain(step_ids=again, execution=execution)
 
     async def _stale(self, tx: Transaction, step: Step) -> tuple[str, ...]:
         found = await stale_sign_offs(tx, self._sheet)
@@ -159,6 +162,13 @@ class Gate:
     @property
     def _sheet(self) -> Sheet:
         return Sheet(template=self.template, execution=self.execution, records=self.records)
+
+
+def sent_back(template: Template, step_id: str) -> frozenset[str]:
+    """Ids of the steps that are done again when changes are requested at this one."""
+    step = template.step(step_id)
+    gate = step.sign_off if step is not None else None
+    return template.downstream(gate.rework if gate is not None and gate.rework else (step_id,))
 
 
 def _rejected(step: Step, state: Rejected) -> Ends:

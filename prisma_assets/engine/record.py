@@ -57,7 +57,6 @@ def task_for(
     execution: Execution,
     step: Step,
     records: Mapping[str, StepRecord],
-    review_notes: tuple[str, ...],
 ) -> AgentTask:
     """What the step's agent is asked; the call id is the same however often the iteration is tried."""
     context = execution.context
@@ -78,7 +77,6 @@ def task_for(
             for i, r in done.items()
             if i.startswith(step.scope)
         },
-        review_notes=review_notes,
         parameters=step.parameters,
         standards=step.standards,
         title=step.title,

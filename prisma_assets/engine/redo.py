@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.workflow.execution import StepRecord
 from prisma_assets.domain.workflow.template import Step, Template
+from prisma_assets.engine.intake import take_in
 from prisma_assets.engine.sign_off import known_step
 from prisma_assets.store.run_lock import RunLock
 from prisma_assets.store.workflow import WorkflowStore
@@ -50,6 +51,7 @@ async def redo(
             records = await store.steps(execution.id, tx)
             done = _checked(template, records, asked)
             await store.reopen_steps(tx, execution.id, done.opened_step_ids)
+            await take_in(store, tx, execution, again=done.opened_step_ids)
             await store.add_redo(tx, execution.id, done)
             await store.settle(tx, execution.id, "PENDING")
             return done

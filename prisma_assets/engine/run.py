@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
-from prisma_assets.agents.contract import AgentResult
+from prisma_assets.agents.contract import AgentResult, AgentTask
 from prisma_assets.agents.gateway import AgentGateway
-from prisma_assets.domain.errors import PermanentError
+from prisma_assets.domain.errors import InputError, PermanentError, PrismaError
 from prisma_assets.domain.workflow.condition import Condition, ConditionError
 from prisma_assets.domain.workflow.execution import (
     DONE,
@@ -29,7 +29,7 @@ from prisma_assets.domain.workflow.execution import (
 )
 from prisma_assets.domain.workflow.part import Ending
 from prisma_assets.domain.workflow.template import Step, Template
-from prisma_assets.engine.gate import Ends, Gate, Signed, Waits
+from prisma_assets.engine.gate import Ends, Gate, Signed, Waits, sent_back
 from prisma_assets.engine.record import (
     StepOutcome,
     ending_of,
@@ -125,17 +125,17 @@ class ExecutionRun:
         skipped = StepRecord(step_id=step.id, iteration=iteration, status="SKIPPED")
         self.records[step.id] = skipped
         return skipped
+    def _fail(self, step: Step, error: PrismaError) -> None:
+        """Remember a failure that no record of the step says."""
+        self._failure = {"step_id": step.id, "class": type(error).__name__, "message": str(error)}
+
 
     def _holds(self, step: Step, condition: Condition) -> bool:
         try:
             return condition.holds(condition_context(self.execution.inputs, self.records))
         except ConditionError as error:
-            # No record of the step says it: it has not begun. Siblings go on; the execution fails when they rest.
-            self._failure = {
-                "step_id": step.id,
-                "class": type(error).__name__,
-                "message": str(error),
-            }
+            # It has not begun. Siblings go on; the execution fails when they rest.
+            self._fail(step, error)
             raise
 
     async def run(self, step: Step) -> StepOutcome:
@@ -196,8 +196,7 @@ class ExecutionRun:
 
     async def _do(self, step: Step, *, is_met: bool = True) -> StepOutcome:
         iteration = iteration_of(self.records, step)
-        notes = await self._review_notes(step, iteration)
-        task = task_for(self.template, self.execution, step, self.records, notes)
+        task = await self._task(step, iteration)
         start = start_of(self.execution, step, iteration, input_sha256=input_sha256(task))
         started = await self._worker.begin(start)
         self.records[step.id] = StepRecord(step_id=step.id, iteration=iteration, status="RUNNING")
@@ -261,7 +260,13 @@ class ExecutionRun:
         return row_of(step, iteration_of(self.records, step), finish)
 
     async def _sign(self, step: Step, record: StepRecord) -> StepOutcome:
-        verdict = await self._gate.look(step)
+        try:
+            verdict = await self._gate.look(step)
+        except InputError as error:
+            # Work cannot go back while the books do not read; once they are mended, a resume looks again.
+            self._fail(step, error)
+        self.execution = verdict.execution
+            raise
         if isinstance(verdict, Waits):
             waiting = outcome_of("waiting", record, waiting_for=verdict.roles)
             return replace(waiting, stale=verdict.stale)
@@ -326,14 +331,22 @@ class ExecutionRun:
     def _record(self, step: Step) -> StepRecord:
         return self.records.get(step.id, StepRecord(step_id=step.id, status="PENDING"))
 
-    async def _review_notes(self, step: Step, iteration: int) -> tuple[str, ...]:
+    async def _task(self, step: Step, iteration: int) -> AgentTask:
+        """What the agent is asked; of work sent back it is told why, and what it gave before."""
+        task = task_for(self.template, self.execution, step, self.records)
         if iteration == 1:
-            return ()
-        decisions = await SignOffStore(source=self.store.database).all(self.execution.id)
+            return task
+        sign_offs = SignOffStore(source=self.store.database)
+        decisions = await sign_offs.all(self.execution.id)
         redos = await self.store.redos(self.execution.id)
-        return (
-            *(d.comment for d in decisions if d.step_id == step.id and d.decision == "changes"),
-            *(r.reason for r in redos if step.id in r.step_ids),
+        given = await sign_offs.outputs(self.execution.id, [step.id])
+        notes = (
+            *(
+                d.comment
+                for d in decisions
+                if d.decision == "changes" and step.id in sent_back(self.template, d.step_id)
+            ),
+            *(r.reason for r in redos if step.id in r.opened_step_ids),
         )
 
 

@@ -167,7 +167,7 @@ def _turn(task: AgentTask, before: list[AgentResult]) -> Branch:
             task,
             call_id=f"{task.call_id}:turn-{number}",
             turn=number,
-            previous=before[-1].outputs if before else None,
+            previous=before[-1].outputs if before else task.previous,
         ),
     )
 

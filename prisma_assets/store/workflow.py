@@ -198,6 +198,13 @@ class WorkflowStore:
 
     async def add_redo(self, tx: Transaction, execution_id: str, new: Redo) -> None:
         """Record who had what done again, and why."""
+    async def change_context(
+        self, tx: Transaction, execution_id: str, change: Mapping[str, Any]
+    ) -> None:
+        """Record facts of the execution that hold from now on."""
+        params = {"workflow_execution_id": execution_id, "change": dict(change)}
+        await tx.execute("update_context", params)
+
         params = {
             "workflow_execution_id": execution_id,
             "step_ids": list(new.step_ids),

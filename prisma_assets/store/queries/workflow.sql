@@ -153,6 +153,10 @@ select dagster_run_id from execution_runs
 where workflow_execution_id = %(workflow_execution_id)s
 order by started_at
 
+-- update_context --
+-- Facts of the execution that hold from now on, beside those it started with.
+update workflow_executions set context = context || %(change)s where workflow_execution_id = %(workflow_execution_id)s
+
 -- insert_redo --
 -- Somebody has finished work done again.
 insert into step_redos (workflow_execution_id, step_ids, opened_step_ids, requested_by, reason)
