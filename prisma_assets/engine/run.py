@@ -125,10 +125,6 @@ class ExecutionRun:
         skipped = StepRecord(step_id=step.id, iteration=iteration, status="SKIPPED")
         self.records[step.id] = skipped
         return skipped
-    def _fail(self, step: Step, error: PrismaError) -> None:
-        """Remember a failure that no record of the step says."""
-        self._failure = {"step_id": step.id, "class": type(error).__name__, "message": str(error)}
-
 
     def _holds(self, step: Step, condition: Condition) -> bool:
         try:
@@ -137,6 +133,10 @@ class ExecutionRun:
             # It has not begun. Siblings go on; the execution fails when they rest.
             self._fail(step, error)
             raise
+
+    def _fail(self, step: Step, error: PrismaError) -> None:
+        """Remember a failure that no record of the step says."""
+        self._failure = {"step_id": step.id, "class": type(error).__name__, "message": str(error)}
 
     async def run(self, step: Step) -> StepOutcome:
         """Do the step unless it is done, and see whether its sign-off is given.
@@ -265,7 +265,6 @@ class ExecutionRun:
         except InputError as error:
             # Work cannot go back while the books do not read; once they are mended, a resume looks again.
             self._fail(step, error)
-        self.execution = verdict.execution
             raise
         if isinstance(verdict, Waits):
             waiting = outcome_of("waiting", record, waiting_for=verdict.roles)
@@ -275,6 +274,7 @@ class ExecutionRun:
         if isinstance(verdict, Ends):
             await self._end_execution(verdict.status, verdict.error)
             return outcome_of("ended", record)
+        self.execution = verdict.execution
         if verdict.step_ids == {step.id}:
             return await self._do(step)
         # Earlier ops of this run have passed; the next run begins at the first step that is open again.
@@ -347,6 +347,9 @@ class ExecutionRun:
                 if d.decision == "changes" and step.id in sent_back(self.template, d.step_id)
             ),
             *(r.reason for r in redos if step.id in r.opened_step_ids),
+        )
+        return replace(
+            task, review_notes=notes, previous=given.get((step.id, iteration - 1)) or None
         )
 
 

@@ -196,8 +196,6 @@ class WorkflowStore:
             params = {"workflow_execution_id": execution_id, "step_id": step_id}
             await tx.execute("insert_step_iteration", params)
 
-    async def add_redo(self, tx: Transaction, execution_id: str, new: Redo) -> None:
-        """Record who had what done again, and why."""
     async def change_context(
         self, tx: Transaction, execution_id: str, change: Mapping[str, Any]
     ) -> None:
@@ -205,6 +203,8 @@ class WorkflowStore:
         params = {"workflow_execution_id": execution_id, "change": dict(change)}
         await tx.execute("update_context", params)
 
+    async def add_redo(self, tx: Transaction, execution_id: str, new: Redo) -> None:
+        """Record who had what done again, and why."""
         params = {
             "workflow_execution_id": execution_id,
             "step_ids": list(new.step_ids),
