@@ -106,7 +106,7 @@ def team_roles(execution: Execution) -> Mapping[str, frozenset[str]]:
 async def question(source: Database | Transaction, sheet: Sheet, step: Step) -> Question:
     """What is asked about a step whose work is done: the stored request while it shows what is there, else a new one."""
     store = SignOffStore(source=source)
-    latest = (await store.requests(sheet.execution.id)).get(step.id)
+    latest = await store.request(sheet.execution.id, step.id)
     iteration = sheet.records[step.id].iteration
     if latest is not None and latest.iteration != iteration:
         latest = None

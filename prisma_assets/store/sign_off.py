@@ -21,6 +21,12 @@ class SignOffStore:
         rows = await self.source.fetch("sign_off_requests", {"workflow_execution_id": execution_id})
         return {r["step_id"]: _request(r) for r in rows}
 
+    async def request(self, execution_id: str, step_id: str) -> SignOffRequest | None:
+        """The latest time one step was put before those who sign; None when it never was."""
+        params = {"workflow_execution_id": execution_id, "step_id": step_id}
+        rows = await self.source.fetch("sign_off_request", params)
+        return _request(rows[0]) if rows else None
+
     async def first_shown(self, execution_id: str) -> dict[str, Shown]:
         """What each step first showed, by step id: what those who signed in advance stand for."""
         rows = await self.source.fetch("first_requests", {"workflow_execution_id": execution_id})

@@ -5,6 +5,14 @@ from sign_off_requests
 where workflow_execution_id = %(workflow_execution_id)s
 order by step_id, iteration desc, number desc
 
+-- sign_off_request --
+-- The latest time one step was put before those who sign; no row when it never was.
+select step_id, iteration, number, shown, shown_sha256, asked_at, reminders, expired_at, due_at
+from sign_off_requests
+where workflow_execution_id = %(workflow_execution_id)s and step_id = %(step_id)s
+order by iteration desc, number desc
+limit 1
+
 -- first_requests --
 -- What was shown when each step first asked for a sign-off: what those given in advance stand for. Key: step_id.
 select step_id, shown
