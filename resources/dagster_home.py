@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from resources.run_socket import runs_socket
+
 LOCATION_NAME = "prisma_assets"
 """Name of the code location in the UI; the state of sensors and schedules hangs on it."""
 
@@ -51,7 +53,11 @@ def _settings(folder: Path) -> dict[str, Any]:
             "class": "QueuedRunCoordinator",
             "config": {"dequeue_interval_seconds": _QUEUE_SECONDS},
         },
-        "run_launcher": {"module": "dagster.core.launcher", "class": "DefaultRunLauncher"},
+        "run_launcher": {
+            "module": "resources.run_launcher",
+            "class": "ReadyRunLauncher",
+            "config": {"socket": str(runs_socket(folder.parent))},
+        },
         # max_runtime of a run is enforced by the monitor only.
         "run_monitoring": {"enabled": True, "poll_interval_seconds": _MONITOR_SECONDS},
         "compute_logs": {

@@ -2,9 +2,11 @@
 
 import os
 import signal
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prisma_assets.settings import Settings
@@ -13,12 +15,15 @@ from prisma_assets.store.server import ServerUrls
 
 if TYPE_CHECKING:
     import dagster as dg
-    from dagster._core.definitions.reconstruct import ReconstructableJob
+    from dagster._core.definitions.job_base import IJob
     from dagster._core.execution.plan.objects import StepFailureData
+    from dagster._core.remote_origin import RemoteJobOrigin
 
-_MODULE = "prisma_assets.definitions"
+DEFINITIONS = "prisma_assets.definitions"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """What Dagster turns into the cancel of a run."""
+CANCEL_POLL_SECONDS = 0.5
+"""How soon a run sees that Dagster's UI asked it to stop; the product promises 2 s."""
 _QUIET: Mapping[str, object] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The event log has everything; the terminal of a person who ran one command needs the outcome only."""
 
@@ -37,45 +42,101 @@ class LocalPlatform:
     """A Dagster instance and the product's jobs, in this process."""
 
     instance: "dg.DagsterInstance"
+    home: Path
 
     def run(self, job: str, *, tags: Mapping[str, str]) -> EndedRun:
         """Run a job to its end in this process; a signal to stop cancels it and is answered by its end.
 
         Raises:
-            KeyboardInterrupt: It was told to stop before the run had begun.
+            KeyboardInterrupt: It was told to stop before its first step.
         """
-        from dagster._core.errors import DagsterExecutionInterruptedError
+        from dagster._core.definitions.reconstruct import ReconstructableRepository
         from dagster._utils.interrupts import capture_interrupts
 
+        found = ReconstructableRepository.for_module(DEFINITIONS, "defs")
         with capture_interrupts():
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-            try:
-                return self._run(job, tags)
-            except DagsterExecutionInterruptedError:
-                raise KeyboardInterrupt from None
+            recon = found.get_reconstructable_job(job)
+            return execute(self.instance, recon, new_run(self.instance, recon, tags, self.home))
 
-    def _run(self, job: str, tags: Mapping[str, str]) -> EndedRun:
-        from dagster._core.errors import DagsterExecutionInterruptedError
-        from dagster._core.execution.api import create_execution_plan, execute_run
 
-        recon = _reconstructable(job)
-        plan = create_execution_plan(recon, run_config=_QUIET)
-        run = self.instance.create_run_for_job(
-            job_def=recon.get_definition(),
-            execution_plan=plan,
-            run_config=_QUIET,
-            tags={**recon.get_definition().tags, **tags},
-            job_code_origin=recon.get_python_origin(),
-        )
-        try:
-            result = execute_run(recon, run, self.instance)
-        except (KeyboardInterrupt, DagsterExecutionInterruptedError):
-            left = self.instance.get_run_by_id(run.run_id)
-            if left is not None and not left.is_finished:
-                self.instance.report_run_canceled(left)
-            raise
-        failures = [e.step_failure_data for e in result.all_events if e.is_step_failure]
-        return EndedRun(run_id=run.run_id, failure=_sentence(failures[0]) if failures else None)
+def new_run(
+    instance: "dg.DagsterInstance", job: "IJob", tags: Mapping[str, str], home: Path
+) -> "dg.DagsterRun":
+    """Record a run of the job that is about to be done."""
+    from dagster._core.execution.api import create_execution_plan
+
+    definition = job.get_definition()
+    plan = create_execution_plan(job, run_config=_QUIET)
+    return instance.create_run_for_job(
+        job_def=definition,
+        execution_plan=plan,
+        run_config=_QUIET,
+        tags={**definition.tags, **tags},
+        remote_job_origin=_origin(definition.name, home),
+    )
+
+
+def execute(instance: "dg.DagsterInstance", job: "IJob", run: "dg.DagsterRun") -> EndedRun:
+    """Do a run to its end in this process; a signal or Dagster's request to stop cancels it, which is an end too.
+
+    Raises:
+        KeyboardInterrupt: It was told to stop before its first step; Dagster shows it as cancelled.
+    """
+    from dagster._core.errors import DagsterExecutionInterruptedError
+    from dagster._core.execution.api import execute_run
+
+    try:
+        with _stopped_when_asked(instance, run.run_id):
+            result = execute_run(job, run, instance)
+    except (KeyboardInterrupt, DagsterExecutionInterruptedError):
+        left = instance.get_run_by_id(run.run_id)
+        if left is not None and not left.is_finished:
+            instance.report_run_canceled(left)
+        raise KeyboardInterrupt from None
+    failures = [e.step_failure_data for e in result.all_events if e.is_step_failure]
+    return EndedRun(run_id=run.run_id, failure=_sentence(failures[0]) if failures else None)
+
+
+@contextmanager
+def _stopped_when_asked(instance: "dg.DagsterInstance", run_id: str) -> Iterator[None]:
+    """Interrupt this process once the run's status says that somebody asked it to stop."""
+    import dagster as dg
+
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(CANCEL_POLL_SECONDS):
+            run = instance.get_run_by_id(run_id)
+            if run is not None and run.status == dg.DagsterRunStatus.CANCELING:
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+
+    looking = threading.Thread(target=look, name="cancel", daemon=True)
+    looking.start()
+    try:
+        yield
+    finally:
+        over.set()
+        looking.join()
+
+
+def _origin(job: str, home: Path) -> "RemoteJobOrigin":
+    """Where the UI finds the job again, to show it and to run it once more."""
+    from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+    from dagster._core.remote_origin import (
+        GrpcServerCodeLocationOrigin,
+        RemoteJobOrigin,
+        RemoteRepositoryOrigin,
+    )
+
+    from resources.dagster_home import LOCATION_NAME
+    from resources.run_socket import code_socket
+
+    location = GrpcServerCodeLocationOrigin(
+        host="localhost", socket=str(code_socket(home)), location_name=LOCATION_NAME
+    )
+    return RemoteJobOrigin(RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME), job)
 
 
 def _sentence(failure: "StepFailureData") -> str:
@@ -108,7 +169,7 @@ def local_platform(settings: Settings, urls: ServerUrls) -> Iterator[LocalPlatfo
             _database_errors(urls),
             dg.DagsterInstance.from_config(str(folder)) as instance,
         ):
-            yield LocalPlatform(instance=instance)
+            yield LocalPlatform(instance=instance, home=settings.home)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -125,9 +186,3 @@ def _database_errors(urls: ServerUrls) -> Iterator[None]:
             f"The database {address(urls.prisma)} went away during the run; "
             "start it, then continue the execution with `prisma-assets resume`"
         ) from error
-
-
-def _reconstructable(job: str) -> "ReconstructableJob":
-    from dagster._core.definitions.reconstruct import ReconstructableRepository
-
-    return ReconstructableRepository.for_module(_MODULE, "defs").get_reconstructable_job(job)

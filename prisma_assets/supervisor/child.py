@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from prisma_assets.supervisor.lifetime import die_with_parent, show_as
+from prisma_assets.platform.lifetime import die_with_parent, show_as
 
 
 def enter(

@@ -77,7 +77,7 @@ class Nursery:
             resource_tracker.ensure_running()
             if warm:
                 self._context = multiprocessing.get_context("forkserver")  # type: ignore[assignment]
-                self._context.set_forkserver_preload(["prisma_assets.supervisor.preload"])
+                self._context.set_forkserver_preload(["prisma_assets.platform.preload"])
                 forkserver.ensure_running()
 
     def start(self, name: str, work: Callable[..., None], *args: Any, **kwargs: Any) -> Child:

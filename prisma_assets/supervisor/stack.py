@@ -1,19 +1,17 @@
 """The parts of the product in the order they need each other, and what the supervisor does while they run."""
 
 import asyncio
-import hashlib
 import json
 import os
-import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 
 from prisma_assets.domain.errors import PrismaError
+from prisma_assets.platform import run_server
 from prisma_assets.settings import Settings
 from prisma_assets.store.database import Database
 from prisma_assets.store.migrate import migrate
@@ -28,14 +26,12 @@ from prisma_assets.supervisor.sample import SampleEngagement
 from prisma_assets.web import server as web
 from resources import code_location
 from resources.dagster_home import URL_VARIABLE, write_dagster_home
+from resources.run_socket import code_socket, runs_socket
 
 START_SECONDS = 180.0
 """How long a part may take to answer. Quiet machines need 5 s; a busy one has been seen to need 60 s."""
 
 TICK_SECONDS = 0.2
-
-_SOCKET_BYTES = 100
-"""Longest path of a Unix socket is 107 bytes (unix(7)); gRPC adds its scheme."""
 
 _SAMPLE_STAGE = "Auditing the sample engagement"
 
@@ -110,16 +106,19 @@ class Stack:
         return nursery
 
     def _start_parts(self, nursery: Nursery, urls: ServerUrls) -> None:
-        socket = str(_socket_folder(self._settings.home) / "code.sock")
+        socket = str(code_socket(self._settings.home))
+        runs = str(runs_socket(self._settings.home))
         with self._display.stage("Loading the workflows"):
-            parts = [
-                nursery.start("code server", code_server.serve, socket, warm=self._settings.warm)
-            ]
+            parts = [nursery.start("code server", code_server.serve, socket)]
+            parts.append(
+                nursery.start("run server", run_server.serve, runs, warm=self._settings.warm)
+            )
             parts.append(
                 nursery.start(
                     "daemon",
                     daemon.serve,
                     socket,
+                    runs,
                     start_seconds=START_SECONDS,
                     supervised_since=datetime.now(UTC),
                 )
@@ -204,24 +203,3 @@ def _healthy(address: str) -> bool:
             return bool(json.load(answer)["status"] == "ok")
     except (urllib.error.URLError, OSError, ValueError):
         return False
-
-
-def _socket_folder(home: Path) -> Path:
-    """A folder only this user can enter: whoever reaches the code server's socket can run code as this user.
-
-    The same at every start, so that runs which a killed supervisor left behind can be told by it.
-
-    Raises:
-        PrismaError: somebody else made the folder.
-    """
-    folder = home / "run"
-    if len(os.fsencode(folder / "code.sock")) > _SOCKET_BYTES:
-        name = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
-        folder = Path(tempfile.gettempdir()) / f"prisma-{os.getuid()}-{name}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-        raise PrismaError(
-            f"{folder} belongs to another user; remove it, or set PRISMA_HOME to a shorter path."
-        )
-    folder.chmod(0o700)
-    return folder

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,33 @@ import pytest
 
 START_SECONDS = 90
 STOP_SECONDS = 20
+
+
+def templates_of(home: Path) -> Path:
+    return home.with_name("templates")
+
+
+def numbers(name: str, *, value: int = 1) -> str:
+    """A template whose three steps take no time and need no engagement; the last waits for a sign-off when asked to."""
+    return f"""
+name: {name}
+title: Numbers
+version: '{value}'
+description: Computes.
+inputs:
+  amount: {{type: integer, description: A number., default: {value}}}
+  is_signed: {{type: boolean, description: Whether a person looks., default: false}}
+steps:
+  - {{id: n1, name: begin, title: Begin, objective: Begin., compute: {{value: inputs.amount}}}}
+  - {{id: n2, name: double_it, title: Double, objective: Double., after: [n1], compute: {{value: steps.n1.value * 2}}}}
+  - id: n3
+    name: finish
+    title: Finish
+    objective: Finish.
+    after: [n2]
+    compute: {{value: steps.n2.value + {value}}}
+    sign_off: {{kind: REVIEW, when: inputs.is_signed, roles: [{{role: MANAGER}}]}}
+"""
 
 
 @dataclass
@@ -31,8 +58,17 @@ class StackUnderTest:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def templates(self) -> Path:
+        """Folder of the firm's own templates."""
+        return templates_of(self.home)
+
+    @property
     def output(self) -> str:
         return self.home.with_suffix(".out").read_text(encoding="utf-8")
+
+    def processes(self) -> dict[int, str]:
+        """Living processes of this stack by the name `ps` shows."""
+        return Stacks().processes_of(self.home)
 
     def wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -52,6 +88,8 @@ class Stacks:
     def start(self, home: Path, *options: str, port: int | None = None) -> StackUnderTest:
         chosen = port or self.free_port()
         arguments = ["up", "--port", str(chosen), "--no-sample", *options]
+        templates_of(home).mkdir(exist_ok=True)
+        (templates_of(home) / "numbers.yaml").write_text(numbers("numbers"), encoding="utf-8")
         with home.with_suffix(".out").open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "prisma_assets.cli", *arguments],
@@ -68,7 +106,7 @@ class Stacks:
     def environment(self, home: Path) -> dict[str, str]:
         ours = ("PRISMA_", "DAGSTER_", "DATABASE_URL")
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
-        return inherited | {"PRISMA_HOME": str(home)}
+        return inherited | {"PRISMA_HOME": str(home), "PRISMA_TEMPLATES": str(templates_of(home))}
 
     def free_port(self) -> int:
         with socket.socket() as probe:
@@ -99,6 +137,11 @@ class Stacks:
 @pytest.fixture(scope="session")
 def stacks() -> Stacks:
     return Stacks()
+
+
+@pytest.fixture(scope="session", name="numbers")
+def numbers_fixture() -> Callable[..., str]:
+    return numbers
 
 
 @pytest.fixture
