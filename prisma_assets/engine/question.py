@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.workflow.execution import StepRecord, condition_context, required_roles
@@ -43,9 +44,18 @@ class Question:
     @cached_property
     def roles(self) -> tuple[str, ...]:
         """Roles that must sign; none when no sign-off is needed."""
+        return required_roles(self.step, self._context)
+
+    @cached_property
+    def unmet(self) -> str:
+        """The condition without which no approval counts, while it does not hold; else empty."""
+        needed = self.step.sign_off.approve_when if self.step.sign_off is not None else None
+        return "" if needed is None or needed.holds(self._context) else str(needed)
+
+    @property
+    def _context(self) -> Mapping[str, Any]:
         record = self.sheet.records[self.step.id]
-        context = condition_context(self.sheet.execution.inputs, self.sheet.records, record.outputs)
-        return required_roles(self.step, context)
+        return condition_context(self.sheet.execution.inputs, self.sheet.records, record.outputs)
 
     @property
     def state(self) -> SignOffState:
@@ -68,6 +78,11 @@ class Question:
         found = self._role_to_sign(open_roles, self._decision(new.user, new), signed)
         if isinstance(found, Refused):
             raise InputError(f"step '{self.step.id}': {found.reason}")
+        if new.decision == "approve" and self.unmet:
+            raise InputError(
+                f"step '{self.step.id}' cannot be approved while `{self.unmet}` does not hold; its workpaper says what is "
+                "missing: put that right and send it back with --decision changes, or reject it"
+            )
         return found
 
     def _role_to_sign(
@@ -78,7 +93,9 @@ class Question:
         )
 
     def _given(self) -> list[GivenDecision]:
-        return [self._decision(row.user, row) for row in self.rows]
+        # What was approved in advance counts for nothing while it may not be approved.
+        counted = (r for r in self.rows if r.decision != "approve" or not self.unmet)
+        return [self._decision(row.user, row) for row in counted]
 
     def _decision(self, user: str, given: SignOffRow | NewSignOff) -> GivenDecision:
         return GivenDecision(

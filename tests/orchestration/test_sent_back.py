@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from prisma_assets.engagement.facts import books_sha256
+from prisma_assets.domain.errors import InputError
 from prisma_assets.engine.redo import RedoRequest, redo
 
 SIGNED = {"kind": "RECON_APPROVAL", "roles": ["MANAGER"]}
@@ -140,3 +141,20 @@ def test_what_is_not_sent_back_rests_on_the_books_it_was_done_on(firm, folder):
 
     assert asked(trial, "s2")[0].books_sha256 == first
     assert "earlier_books" not in trial.execution(execution).context
+
+
+def test_nothing_unfinished_can_be_approved(firm, folder):
+    """A return without its receipt is not filed, whoever signs it; it comes back until the receipt is there."""
+    signed = {**SIGNED, "approve_when": "output.open == 0"}
+    trial, execution = opened(
+        firm, folder, step("s1", sign_off=signed), answers={"s1": [{"open": 1}, {"open": 0}]}
+    )
+
+    with pytest.raises(InputError, match=r"cannot be approved while `output.open == 0`"):
+        trial.sign(execution, "s1", "max")
+
+    trial.sign(execution, "s1", "max", "changes", "The receipt came in.")
+    trial.run(execution)
+    trial.sign(execution, "s1", "max")
+    trial.run(execution)
+    assert trial.execution(execution).status == "COMPLETED"

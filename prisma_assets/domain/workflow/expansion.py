@@ -188,7 +188,13 @@ def _for_each(loop: ForEach, rewrite: Rewrite) -> ForEach:
 def _sign_off(sign_off: SignOff, prefix: str, rewrite: Rewrite) -> SignOff:
     return sign_off.model_copy(
         update={
-            "when": Condition(rewrite(sign_off.when)) if sign_off.when else None,
+            **{
+                name: Condition(rewrite(condition)) if condition else None
+                for name, condition in (
+                    ("when", sign_off.when),
+                    ("approve_when", sign_off.approve_when),
+                )
+            },
             "roles": tuple(
                 r.model_copy(update={"when": Condition(rewrite(r.when)) if r.when else None})
                 for r in sign_off.roles

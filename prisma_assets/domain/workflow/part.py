@@ -76,6 +76,8 @@ class SignOff(Part):
     """True: the roles sign in the order listed; False: in any order."""
     when: Condition | None = None
     """The sign-off is needed only when this holds."""
+    approve_when: Condition | None = None
+    """Approval counts only while this holds; until then the work is sent back or rejected. Reads what `when` reads."""
     on_reject: EndStatus = "FAILED"
     """Status of the execution when the decision is reject."""
     comment_required: bool = False

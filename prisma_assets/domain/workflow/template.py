@@ -126,6 +126,8 @@ class Step(Part):
         if self.sign_off is not None:
             if self.sign_off.when is not None:
                 yield ("sign_off", "when"), self.sign_off.when, _OUTPUT
+            if self.sign_off.approve_when is not None:
+                yield ("sign_off", "approve_when"), self.sign_off.approve_when, _OUTPUT
             for i, role in enumerate(self.sign_off.roles):
                 if role.when is not None:
                     yield ("sign_off", "roles", i, "when"), role.when, _OUTPUT
