@@ -21,6 +21,8 @@ from dagster._core.definitions.reconstruct import reconstructable
 sys.path.insert(0, str(Path(__file__).parent / "shapes"))
 import orchestration_jobs as jobs
 
+from prisma_assets.agents.cards import firm_cards
+from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.engine.opening import Opening, open_execution
 from prisma_assets.settings import Settings
 from prisma_assets.store.database import Database
@@ -57,7 +59,8 @@ def product(name: str, instance: dg.DagsterInstance, url: str) -> None:
 
     async def start() -> str:
         async with Database(url, max_size=2) as database:
-            opening = Opening(template=template, inputs={}, created_by="benchmark")
+            agents = AgentRegistry(firm_cards())
+            opening = Opening(template=template, agents=agents, inputs={}, created_by="benchmark")
             execution, _ = await open_execution(WorkflowStore(database=database), opening)
             return execution.id
 

@@ -25,34 +25,39 @@ SESSION = "session"
 
 
 def compile_job(
-    template: Template, registry: AgentRegistry, *, example_folder: str = ""
+    template: Template, registry: AgentRegistry, *, name: str, example_folder: str = ""
 ) -> dg.JobDefinition:
-    """Compile a checked template to a job named `<template>_job`.
+    """Compile a checked template to a job.
 
     Args:
         template: As `parse_template` returns it.
         registry: The agents it names.
+        name: The job's, as `TemplateLibrary.job_of` gives it.
         example_folder: What the Launchpad shows for an input of type folder; people replace it.
     """
-    nodes: dict[str, dg.OpDefinition] = {OPEN: _open_op(template)}
-    dependencies: dict[dg.NodeInvocation, dict[str, Any]] = {_invocation(template, OPEN): {}}
+    # Definition names are unique per code location, so they carry the job's; the graph shows the short name.
+    graph_name = name.removesuffix("_job")
+    nodes: dict[str, dg.OpDefinition] = {OPEN: _open_op(template, graph_name)}
+    dependencies: dict[dg.NodeInvocation, dict[str, Any]] = {_invocation(graph_name, OPEN): {}}
     for step in template.in_order():
         feeds = _feeds(template, step)
         if step.when is not None:
             gate = _gate_key(step)
-            nodes[gate] = _gate_op(template, step)
-            dependencies[_invocation(template, gate)] = feeds
+            nodes[gate] = _gate_op(template, step, graph_name=graph_name)
+            dependencies[_invocation(graph_name, gate)] = feeds
             feeds = {"when_true": dg.DependencyDefinition(gate, "run")}
-        nodes[step.key] = _step_op(template, step, registry, tuple(feeds))
-        dependencies[_invocation(template, step.key)] = feeds
+        nodes[step.key] = _step_op(
+            template, step, registry, graph_name=graph_name, inputs=tuple(feeds)
+        )
+        dependencies[_invocation(graph_name, step.key)] = feeds
     graph = dg.GraphDefinition(
-        name=template.name,
+        name=graph_name,
         description=_describe_template(template, registry),
         node_defs=list(nodes.values()),
         dependencies=dependencies,
     )
     return graph.to_job(
-        name=f"{template.name}_job",
+        name=name,
         description=_describe_template(template, registry),
         executor_def=step_tasks,
         config={"ops": {OPEN: {"config": {"inputs": _shown_inputs(template, example_folder)}}}},
@@ -70,9 +75,12 @@ def _gate_key(step: Step) -> str:
     return f"{step.id}_condition"
 
 
-def _invocation(template: Template, key: str) -> dg.NodeInvocation:
-    # Definition names are unique per code location, so they carry the template; the graph shows the short name.
-    return dg.NodeInvocation(f"{template.name}__{key}", alias=key)
+def _invocation(graph_name: str, key: str) -> dg.NodeInvocation:
+    return dg.NodeInvocation(_definition(graph_name, key), alias=key)
+
+
+def _definition(graph_name: str, key: str) -> str:
+    return f"{graph_name}__{key}"
 
 
 def _feeds(template: Template, step: Step) -> dict[str, Any]:
@@ -106,7 +114,7 @@ def _shown_inputs(template: Template, example_folder: str) -> dict[str, Any]:
     }
 
 
-def _open_op(template: Template) -> dg.OpDefinition:
+def _open_op(template: Template, graph_name: str) -> dg.OpDefinition:
     config = {
         name: dg.Field(
             dg.Noneable(_CONFIG_TYPES[given.type]),
@@ -118,7 +126,7 @@ def _open_op(template: Template) -> dg.OpDefinition:
     }
 
     @dg.op(
-        name=f"{template.name}__{OPEN}",
+        name=_definition(graph_name, OPEN),
         description="Checks the inputs and the engagement folder, and opens (or continues) the execution.",
         out={"opened": dg.Out(dg.Nothing)},
         required_resource_keys={SESSION},
@@ -147,15 +155,17 @@ def _open_op(template: Template) -> dg.OpDefinition:
             "period": execution.period or "none",
             "engagement folder": execution.context.get("engagement_folder") or "none",
             "started by": execution.created_by,
+            "template": f"{template.name} {template.version} ({template.sha256[:8]})",
+            "agents kept as they were": ", ".join(session.changed_agents) or "none has changed",
         }
         yield dg.Output(None, "opened", metadata=metadata)
 
     return _open
 
 
-def _gate_op(template: Template, step: Step) -> dg.OpDefinition:
+def _gate_op(template: Template, step: Step, *, graph_name: str) -> dg.OpDefinition:
     @dg.op(
-        name=f"{template.name}__{_gate_key(step)}",
+        name=_definition(graph_name, _gate_key(step)),
         description=f"Decides whether '{step.title}' is needed: `{step.when}`. If not, the step is recorded as skipped.",
         ins={name: dg.In(dg.Nothing) for name in _feeds(template, step)},
         out={
@@ -179,10 +189,15 @@ def _gate_op(template: Template, step: Step) -> dg.OpDefinition:
 
 
 def _step_op(
-    template: Template, step: Step, registry: AgentRegistry, inputs: tuple[str, ...]
+    template: Template,
+    step: Step,
+    registry: AgentRegistry,
+    *,
+    graph_name: str,
+    inputs: tuple[str, ...],
 ) -> dg.OpDefinition:
     @dg.op(
-        name=f"{template.name}__{step.key}",
+        name=_definition(graph_name, step.key),
         description=_describe_step(step, registry),
         ins={name: dg.In(dg.Nothing) for name in inputs},
         out=_outs(template, step),

@@ -426,6 +426,27 @@ CREATE TABLE execution_runs (
     PRIMARY KEY (workflow_execution_id, dagster_run_id)
 );
 
+-- The content of every template an execution has worked by, as it was then.
+CREATE TABLE template_versions (
+    sha256            text PRIMARY KEY CHECK (sha256 ~ '^[0-9a-f]{64}$'),
+    name              text NOT NULL,
+    version           text NOT NULL,
+    content           json NOT NULL,  -- json, not jsonb: the hash is of this text
+    compensated_steps text[] NOT NULL DEFAULT '{}',  -- ids of the steps that are undone when an execution fails
+    first_used_at     timestamptz NOT NULL DEFAULT now(),
+    last_used_at      timestamptz NOT NULL DEFAULT now()  -- an execution was opened by it, or a person resumed one
+);
+
+-- The card of every agent an execution has worked with, as it was then.
+CREATE TABLE agent_versions (
+    sha256        text PRIMARY KEY CHECK (sha256 ~ '^[0-9a-f]{64}$'),
+    agent_id      text NOT NULL CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
+    version       text NOT NULL,
+    card          json NOT NULL,
+    first_used_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX agent_versions_by_agent ON agent_versions (agent_id, first_used_at);
+
 -- Every change of a status is told on the channel prisma_events, in the order of the commits.
 CREATE FUNCTION notify_execution_status() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -11,6 +11,7 @@ from prisma_assets.agents.contract import AgentProvider
 from prisma_assets.agents.embedded.provider import EmbeddedProvider
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.engine.library import TemplateLibrary, product_library
+from prisma_assets.engine.pinning import with_former, with_needed
 from prisma_assets.settings import Settings
 from resources.workflow import database_url, run_session
 from sensors.approval import approval_resume_sensor
@@ -27,8 +28,8 @@ def build_defs(
     # Dagster passes the beta parameter itself when it binds resources to sensors; nobody here can mend it.
     warnings.filterwarnings("ignore", message="Parameter `owners`", category=dg.BetaWarning)
     jobs = {
-        name: compile_job(template, registry, example_folder=example_folder)
-        for name, template in library.templates.items()
+        name: compile_job(template, registry, name=name, example_folder=example_folder)
+        for name, template in library.jobs.items()
     }
     sensors = [approval_resume_sensor(library, jobs)] if jobs else []
     return dg.Definitions(
@@ -44,6 +45,9 @@ def defs() -> dg.Definitions:
     registry = AgentRegistry(firm_cards())
     settings = Settings.from_environ()
     library = product_library(settings, agents=registry.ids)
+    if settings.database_url is not None:
+        library = with_needed(library, settings.database_url)
+        registry = with_former(registry, library.earlier, settings.database_url)
     for problem in library.problems:
         dg.get_dagster_logger("prisma_assets").error(problem)
     return build_defs(

@@ -16,6 +16,7 @@ from prisma_assets.domain.workflow.execution import RESUMABLE
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.engine.call_ledger import PostgresCallLedger
 from prisma_assets.engine.opening import Opening, open_execution
+from prisma_assets.engine.pinning import changed_agents, pinned_registry
 from prisma_assets.engine.run import ExecutionRun
 from prisma_assets.store.database import Database
 from prisma_assets.store.run_lock import RunLock
@@ -45,6 +46,8 @@ class RunSession:
         self._held = AsyncExitStack()
         self.lost_runs: list[str] = []
         """Earlier runs of an execution that was left in the middle: their process has died, for its lock is free."""
+        self.changed_agents: tuple[str, ...] = ()
+        """Agents that are not today what they were when the execution was opened; it works with them as they were."""
 
     async def open(
         self, template: Template, run: dg.DagsterRun, config: Mapping[str, Any]
@@ -56,6 +59,7 @@ class RunSession:
             sign_offs = config["sign_offs"]
             opening = Opening(
                 template=template,
+                agents=self._registry,
                 inputs={k: v for k, v in config["inputs"].items() if v is not None},
                 created_by=run.tags.get("user", "dagster-ui"),
                 sign_offs=Path(sign_offs) if sign_offs else None,
@@ -118,7 +122,10 @@ class RunSession:
             )
         if execution.status == "RUNNING":
             self.lost_runs = await store.runs(execution.id)
-        gateway = AgentGateway(self._registry, self._providers, PostgresCallLedger(store.database))
+        _check_content(template, execution)
+        self.changed_agents = changed_agents(execution, self._registry)
+        registry = await pinned_registry(store.database, execution, self._registry)
+        gateway = AgentGateway(registry, self._providers, PostgresCallLedger(store.database))
         self._held.push_async_callback(gateway.aclose)
         taken = ExecutionRun(template=template, execution=execution, store=store, gateway=gateway)
         await taken.load()
@@ -162,6 +169,16 @@ def database_url() -> dg.ResourceDefinition:
         return str(context.resource_config["url"])
 
     return url.configured({"url": {"env": "DATABASE_URL"}})
+
+
+def _check_content(template: Template, execution: Execution) -> None:
+    """Refuse to work by another content than the execution was opened with."""
+    if execution.template_sha256 != template.sha256:
+        raise PermanentError(
+            f"execution {execution.id} works by version {execution.template_version} of '{execution.template_name}' "
+            f"({execution.template_sha256[:8]}), and this job is of {template.sha256[:8]}; "
+            f"`prisma-assets resume {execution.id}` continues it by its own"
+        )
 
 
 async def _known(store: WorkflowStore, execution_id: str) -> Execution:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from prisma_assets.domain.errors import PrismaError
+from prisma_assets.domain.workflow.template import Template
 from prisma_assets.engine.library import TemplateLibrary
 from prisma_assets.engine.sign_off import is_decided
 from prisma_assets.store.database import Database
@@ -25,16 +26,17 @@ def approval_resume_sensor(
     library: TemplateLibrary, jobs: Mapping[str, dg.JobDefinition]
 ) -> dg.SensorDefinition:
     """The sensor for these templates."""
+    templates = {t.sha256: t for t in library.jobs.values()}
 
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         url: str = context.resources.database_url
         try:
-            decided = asyncio.run(_decided(url, library))
+            decided = asyncio.run(_decided(url, templates))
         except PrismaError as error:
             return dg.SkipReason(str(error))
         if not decided:
             return dg.SkipReason("no execution has a decision to act on")
-        return dg.SensorResult(run_requests=[resume_request(e) for e in decided])
+        return dg.SensorResult(run_requests=[resume_request(e, library) for e in decided])
 
     return dg.SensorDefinition(
         name="approval_resume_sensor",
@@ -47,22 +49,22 @@ def approval_resume_sensor(
     )
 
 
-def resume_request(execution: WaitingExecution) -> dg.RunRequest:
+def resume_request(execution: WaitingExecution, library: TemplateLibrary) -> dg.RunRequest:
     """The run that continues an execution; one per run and decision so far, so that nothing is acted on twice."""
     return dg.RunRequest(
         run_key=f"resume:{execution.id}:{execution.runs}:{execution.decisions}",
-        job_name=f"{execution.template_name}_job",
+        job_name=library.job_of(execution.template_name, execution.template_sha256),
         tags={EXECUTION_TAG: execution.id},
     )
 
 
-async def _decided(url: str, library: TemplateLibrary) -> Sequence[WaitingExecution]:
+async def _decided(url: str, templates: Mapping[str, Template]) -> Sequence[WaitingExecution]:
     async with Database(url) as database:
         store = WorkflowStore(database=database)
         found = []
         for waiting in await store.waiting(MAX_PER_TICK):
             execution = await store.execution(waiting.id)
-            template = library.templates.get(waiting.template_name)
+            template = templates.get(waiting.template_sha256)
             if (
                 execution is not None
                 and template is not None

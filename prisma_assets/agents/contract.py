@@ -1,5 +1,7 @@
 """What passes between a workflow step, the gateway and a provider. Providers and the gateway live beside it."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,6 +31,17 @@ class AgentCard(Frozen):
     """Calls of this agent under way at once, over all its instances."""
     instances: int = Field(default=1, ge=1)
     """Pooled instances the gateway keeps; a call goes to the least loaded."""
+
+    @property
+    def content(self) -> str:
+        """All the card says, as JSON from which `model_validate_json` makes an equal one."""
+        said = self.model_dump(mode="json", exclude_defaults=True)
+        return json.dumps(said, sort_keys=True, separators=(",", ":"))
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the content: two cards with equal hashes describe the same agent."""
+        return hashlib.sha256(self.content.encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)

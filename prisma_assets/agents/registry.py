@@ -50,6 +50,10 @@ class AgentRegistry:
         """Ids of all agents."""
         return frozenset(self._cards)
 
+    def with_cards(self, cards: Iterable[AgentCard]) -> "AgentRegistry":
+        """The same agents, but those of these cards as the cards say."""
+        return AgentRegistry({**self._cards, **{card.id: card for card in cards}}.values())
+
     def get(self, agent_id: str) -> AgentCard:
         """Give the card of one agent.
 

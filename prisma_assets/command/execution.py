@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prisma_assets.command.connection import ask, known, library, migrated_server
+from prisma_assets.command.connection import ask, firm, known, library, migrated_server
 from prisma_assets.command.error_log import log_to_file
 from prisma_assets.command.output import note
 from prisma_assets.command.report import DONE_AS_ASKED, report, show
@@ -16,11 +16,12 @@ from prisma_assets.domain.workflow.sign_off import SignOffState
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.domain.workflow.validation import did_you_mean
 from prisma_assets.engine.opening import Opening, checked, store_opening
+from prisma_assets.engine.pinning import pinned_template
 from prisma_assets.engine.redo import RedoRequest
 from prisma_assets.engine.redo import redo as redo_steps
-from prisma_assets.engine.run import check_template
 from prisma_assets.engine.sign_off import DECISIONS, check_member, give
 from prisma_assets.settings import Settings
+from prisma_assets.store.pinning import touch
 from prisma_assets.store.run_lock import is_worked_on
 from prisma_assets.store.server import ServerUrls
 from prisma_assets.store.workflow_record import Execution, NewSignOff
@@ -53,9 +54,11 @@ class Given:
 
 def run(settings: Settings, asked: Asked, *, as_json: bool) -> int:
     """Check everything, open an execution and work on it as far as sign-offs allow."""
-    template = library(settings).get(asked.template)
+    at_hand = library(settings)
+    template = at_hand.get(asked.template)
     opening = Opening(
         template=template,
+        agents=firm(),
         inputs=_given_inputs(template, asked),
         created_by=asked.user or _me(),
         sign_offs=asked.sign_offs,
@@ -65,14 +68,15 @@ def run(settings: Settings, asked: Asked, *, as_json: bool) -> int:
     with migrated_server(settings) as urls:
         execution, _ = ask(urls, lambda store: store_opening(store, ready))
         note(f"execution {execution.id}")
-        return _work(settings, urls, template, execution.id, as_json=as_json)
+        work = _Work(execution, template, at_hand.job_of(template.name, execution.template_sha256))
+        return _do(settings, urls, work, as_json=as_json)
 
 
 def status(settings: Settings, execution_id: str, *, as_json: bool) -> int:
     """Show an execution; says so when nobody works on one that was left in the middle."""
     with migrated_server(settings) as urls:
         execution = ask(urls, lambda store: known(store, execution_id))
-        template = library(settings).get(execution.template_name)
+        template = _work_on(settings, urls, execution).template
         if execution.status == "RUNNING" and not ask(
             urls, lambda store: is_worked_on(store.database, execution.id)
         ):
@@ -91,7 +95,7 @@ def approve(settings: Settings, execution_id: str, given: Given, *, as_json: boo
         raise InputError(f"--decision is approve, reject or changes, not '{given.decision}'{hint}")
     with migrated_server(settings) as urls:
         execution = ask(urls, lambda store: known(store, execution_id))
-        template = library(settings).get(execution.template_name)
+        template = _work_on(settings, urls, execution).template
         new = NewSignOff(
             execution_id=execution.id,
             step_id=given.step,
@@ -110,22 +114,22 @@ def resume(settings: Settings, execution_id: str, *, as_json: bool) -> int:
     """Work on an execution again, unless it has nothing left to do."""
     with migrated_server(settings) as urls:
         execution = ask(urls, lambda store: known(store, execution_id))
-        template = library(settings).get(execution.template_name)
+        work = _work_on(settings, urls, execution)
         if execution.status not in RESUMABLE:
             note(f"execution {execution.id} is {execution.status}; nothing is left to do")
             return show(
-                ask(urls, lambda store: report(store, execution, template)), as_json=as_json
+                ask(urls, lambda store: report(store, execution, work.template)), as_json=as_json
             )
-        check_template(template, execution)
-        return _work(settings, urls, template, execution.id, as_json=as_json)
+        # Definitions that load from now on hold its content, however old it is.
+        ask(urls, lambda store: touch(store.database, execution.template_sha256))
+        return _do(settings, urls, work, as_json=as_json)
 
 
 def redo(settings: Settings, execution_id: str, asked: RedoRequest, *, as_json: bool) -> int:
     """Open finished steps again, for somebody on the team."""
     with migrated_server(settings) as urls:
         execution = ask(urls, lambda store: known(store, execution_id))
-        template = library(settings).get(execution.template_name)
-        check_template(template, execution)
+        template = _work_on(settings, urls, execution).template
         check_member(execution, asked.requested_by)
         done = ask(urls, lambda store: redo_steps(store, execution, template, asked))
         note(
@@ -136,25 +140,42 @@ def redo(settings: Settings, execution_id: str, asked: RedoRequest, *, as_json: 
     return 0
 
 
-def _work(
-    settings: Settings, urls: ServerUrls, template: Template, execution_id: str, *, as_json: bool
-) -> int:
+@dataclass(frozen=True)
+class _Work:
+    """An execution and what it works by."""
+
+    execution: Execution
+    template: Template
+    job: str
+
+
+def _work_on(settings: Settings, urls: ServerUrls, execution: Execution) -> _Work:
+    at_hand = library(settings)
+    template = ask(urls, lambda store: pinned_template(store.database, execution, at_hand))
+    return _Work(
+        execution, template, at_hand.job_of(execution.template_name, execution.template_sha256)
+    )
+
+
+def _do(settings: Settings, urls: ServerUrls, work: _Work, *, as_json: bool) -> int:
     from prisma_assets.platform.local import local_platform
 
     log_to_file(settings.home)
+    execution_id = work.execution.id
+    tags = {_TAG: execution_id}
     with local_platform(settings, urls) as platform:
-        ended = platform.run(f"{template.name}_job", tags={_TAG: execution_id})
+        ended = platform.run(work.job, tags=tags)
         execution = ask(urls, lambda store: known(store, execution_id))
         # Steps opened again for rework are done by a further run; the sign-off's limit bounds how many.
         while execution.status == "PENDING" and ended.failure is None:
-            ended = platform.run(f"{template.name}_job", tags={_TAG: execution_id})
+            ended = platform.run(work.job, tags=tags)
             execution = ask(urls, lambda store: known(store, execution_id))
     if ended.failure is not None and not _says_why(execution, ended.run_id):
         raise PrismaError(ended.failure)
     if execution.status not in DONE_AS_ASKED:
         why = execution.error["message"] if execution.error else "it was interrupted"
         note(f"not finished: {why}; `prisma-assets resume {execution.id}` continues it")
-    return show(ask(urls, lambda store: report(store, execution, template)), as_json=as_json)
+    return show(ask(urls, lambda store: report(store, execution, work.template)), as_json=as_json)
 
 
 def _says_why(execution: Execution, run_id: str) -> bool:

@@ -23,6 +23,23 @@ class TemplateLibrary:
     problems: tuple[str, ...] = ()
     written: Mapping[str, Template] = field(default_factory=dict)
     """The same as they stand in their files, before sub-workflows are put in."""
+    earlier: tuple[Template, ...] = ()
+    """Contents that unfinished executions work by and no file has any more."""
+
+    @property
+    def jobs(self) -> Mapping[str, Template]:
+        """Every content at hand by the name of its job; those of the files go first."""
+        jobs = {self.job_of(t.name, t.sha256): t for t in self.templates.values()}
+        for template in self.earlier:
+            jobs.setdefault(self.job_of(template.name, template.sha256), template)
+        return jobs
+
+    def job_of(self, name: str, sha256: str) -> str:
+        """Name of the Dagster job of a content: `<template>_job` for that of today, with the hash for any other."""
+        current = self.templates.get(name)
+        if current is not None and current.sha256 == sha256:
+            return f"{name}_job"
+        return f"{name}_{sha256[:8]}_job"
 
     def get(self, name: str) -> Template:
         """The template of that name.

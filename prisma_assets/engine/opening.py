@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.domain.audit.engagement import Engagement, Role
 from prisma_assets.domain.audit.workpaper import Frozen
 from prisma_assets.domain.errors import InputError
@@ -14,6 +15,7 @@ from prisma_assets.domain.workflow.sign_off import is_agent
 from prisma_assets.domain.workflow.template import Input, Template
 from prisma_assets.domain.workflow.validation import did_you_mean
 from prisma_assets.domain.yaml_source import parse_model
+from prisma_assets.engine.pinning import pins_of
 from prisma_assets.engine.sign_off import check_advance
 from prisma_assets.engine.text_file import read_text
 from prisma_assets.store.workflow import WorkflowStore
@@ -41,6 +43,8 @@ class Opening:
     """What somebody gives to start a workflow."""
 
     template: Template
+    agents: AgentRegistry
+    """The firm's; those the template names are kept with the execution as they are now."""
     inputs: Mapping[str, Any]
     created_by: str
     sign_offs: Path | None = None
@@ -92,10 +96,12 @@ def checked(opening: Opening) -> CheckedOpening:
         _check_team(facts)
     team = {m.user: tuple(m.roles) for m in facts.team} if facts else {}
     advance = _advance(opening.sign_offs, template, team) if opening.sign_offs is not None else []
+    pins = pins_of(template, opening.agents)
     new = NewExecution(
+        pins=pins,
         template_name=template.name,
         template_version=template.version,
-        template_sha256=template.sha256,
+        template_sha256=pins.template.sha256,
         dagster_job=f"{template.name}_job",
         context={
             "inputs": inputs,
@@ -103,6 +109,7 @@ def checked(opening: Opening) -> CheckedOpening:
             "books_sha256": books_sha256,
             "team": [{"user": u, "roles": list(r)} for u, r in team.items()],
             "preparer": facts.preparer if facts else "",
+            "agent_versions": {a.agent_id: a.sha256 for a in pins.agents},
         },
         created_by=opening.created_by,
         client_id=facts.client.id if facts else None,

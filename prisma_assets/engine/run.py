@@ -52,10 +52,6 @@ class NothingCameError(PermanentError):
     """A step that waits for any of several got none of them."""
 
 
-class TemplateChangedError(PermanentError):
-    """The template is not the one this execution started with; start a new execution."""
-
-
 @dataclass(kw_only=True)
 class ExecutionRun:
     """The steps of one execution, run by one process. Open it inside the event loop that runs the steps."""
@@ -78,12 +74,7 @@ class ExecutionRun:
     """Steps begun before their op, by id."""
 
     async def load(self) -> None:
-        """Read what earlier runs have done.
-
-        Raises:
-            TemplateChangedError: The template's content is not what the execution started with.
-        """
-        check_template(self.template, self.execution)
+        """Read what earlier runs have done."""
         for step_id, record in (await self.store.steps(self.execution.id)).items():
             self.records[step_id] = record
         await self._gate.load()
@@ -350,19 +341,6 @@ class ExecutionRun:
         )
         return replace(
             task, review_notes=notes, previous=given.get((step.id, iteration - 1)) or None
-        )
-
-
-def check_template(template: Template, execution: Execution) -> None:
-    """Refuse to continue an execution under another template than it started with.
-
-    Raises:
-        TemplateChangedError: The content differs.
-    """
-    if execution.template_sha256 != template.sha256:
-        raise TemplateChangedError(
-            f"template '{template.name}' has changed since execution {execution.id} started "
-            f"(version {execution.template_version} then, {template.version} now); start a new execution"
         )
 
 

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from prisma_assets.domain.workflow.execution import ENDED, ExecutionStatus, StepStatus
 from prisma_assets.store.database import Database, Transaction
+from prisma_assets.store.pinning import keep
 from prisma_assets.store.workflow_record import (
     Execution,
     NewExecution,
@@ -52,6 +53,7 @@ class WorkflowStore:
             if not await tx.fetch("insert_execution", params):
                 rows = await tx.fetch("execution_by_key", {"idempotency_key": new.idempotency_key})
                 return str(rows[0]["workflow_execution_id"]), False
+            await keep(tx, new.pins)
             for sign_off in advance:
                 await tx.execute(
                     "insert_sign_off", {**sign_off.params(), "workflow_execution_id": execution_id}
@@ -78,6 +80,7 @@ class WorkflowStore:
             WaitingExecution(
                 id=str(r["workflow_execution_id"]),
                 template_name=r["template_name"],
+                template_sha256=r["template_sha256"],
                 status=r["status"],
                 runs=r["runs"],
                 decisions=r["decisions"],

@@ -9,18 +9,21 @@ from typing import Any
 from prisma_assets.domain.workflow.execution import ExecutionStatus, StepRecord, StepStatus
 from prisma_assets.domain.workflow.shown import Shown, as_json, shown_sha256
 from prisma_assets.domain.workflow.sign_off import Decision
+from prisma_assets.store.pinning import Pins
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewExecution:
     """What is known when somebody starts a workflow."""
 
+    pins: Pins
     template_name: str
     template_version: str
     template_sha256: str
     dagster_job: str
     context: Mapping[str, Any]
-    """JSON: `inputs`, and for an engagement `engagement_folder`, `books_sha256`, `team`, `preparer`."""
+    """JSON: `inputs`, `agent_versions` (id to hash of the card), and for an engagement `engagement_folder`, `books_sha256`,
+    `team`, `preparer`."""
     created_by: str
     client_id: str | None = None
     engagement_id: str | None = None
@@ -211,6 +214,7 @@ class WaitingExecution:
 
     id: str
     template_name: str
+    template_sha256: str
     status: ExecutionStatus
     runs: int
     """Dagster runs so far."""

@@ -121,7 +121,12 @@ class Firm:
 
     def open(self, inputs: Mapping[str, Any] | None = None) -> Execution:
         """A new execution with a team, as an engagement folder would bring."""
-        opening = Opening(template=self.template, inputs=inputs or {}, created_by="tester")
+        opening = Opening(
+            template=self.template,
+            agents=AgentRegistry(firm_cards()),
+            inputs=inputs or {},
+            created_by="tester",
+        )
         execution, _ = self.ask(lambda store: open_execution(store, opening))
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(

@@ -1,6 +1,7 @@
 """The parts a template's step is made of: sign-offs, loops, sub-workflows, endings, compensation. The template itself is `template`."""
 
 import re
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -39,7 +40,10 @@ def seconds(value: object) -> float:
 
 
 def _duration(value: float) -> str:
-    return f"{int(value)}s" if value == int(value) else f"{round(value * 1000)}ms"
+    if value == int(value):
+        return f"{int(value)}s"
+    # As many digits as it takes: what is read back is the same duration, and `seconds` knows no exponents.
+    return f"{Decimal(repr(value)):f}s"
 
 
 Duration = Annotated[float, BeforeValidator(seconds), PlainSerializer(_duration, when_used="json")]

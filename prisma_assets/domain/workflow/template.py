@@ -226,9 +226,13 @@ class Template(Part):
         return None
 
     @property
-    def sha256(self) -> str:
-        """Hash of the content: two templates with equal hashes do the same."""
+    def content(self) -> str:
+        """All the template says, as JSON from which `model_validate_json` makes an equal one."""
         # Without what is not said: a part that templates may have from now on does not make another template of this one.
         said = self.model_dump(mode="json", exclude_defaults=True)
-        content = json.dumps(said, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(content.encode()).hexdigest()
+        return json.dumps(said, sort_keys=True, separators=(",", ":"))
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the content: two templates with equal hashes do the same."""
+        return hashlib.sha256(self.content.encode()).hexdigest()

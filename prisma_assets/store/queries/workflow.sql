@@ -33,7 +33,7 @@ limit %(limit)s
 -- waiting_executions --
 -- Executions that rest and may go on, latest news first: waiting with a decision given since they last rested, or opened
 -- again for rework. Those that lack a second signature stay here and must not hide what comes later. Key: workflow_execution_id.
-select e.workflow_execution_id, e.template_name, e.status, s.decisions,
+select e.workflow_execution_id, e.template_name, e.template_sha256, e.status, s.decisions,
        (select count(*) from execution_runs r where r.workflow_execution_id = e.workflow_execution_id) as runs
 from workflow_executions e
 cross join lateral (
