@@ -6,7 +6,15 @@ import sys
 import typer
 from typer.exceptions import Abort, TyperException
 
-from prisma_assets.command import anomalies, catalogue, database, sample, stack, workflow
+from prisma_assets.command import (
+    anomalies,
+    catalogue,
+    database,
+    notification,
+    sample,
+    stack,
+    workflow,
+)
 from prisma_assets.command.error_log import unexpected
 from prisma_assets.command.output import note
 from prisma_assets.domain.errors import PrismaError
@@ -24,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (sample, workflow, catalogue, anomalies, database, stack):
+for part in (sample, workflow, notification, catalogue, anomalies, database, stack):
     part.register(app)
 
 

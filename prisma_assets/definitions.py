@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from jobs.compiler import SESSION, compile_job
+from jobs.notification import notification_job
 from prisma_assets.agents.cards import firm_cards
 from prisma_assets.agents.contract import AgentProvider
 from prisma_assets.agents.embedded.provider import EmbeddedProvider
@@ -15,6 +16,7 @@ from prisma_assets.engine.pinning import with_former, with_needed
 from prisma_assets.settings import Settings
 from resources.workflow import database_url, run_session
 from sensors.approval import approval_resume_sensor
+from sensors.outbox import notification_sensor
 
 
 def build_defs(
@@ -31,10 +33,11 @@ def build_defs(
         name: compile_job(template, registry, name=name, example_folder=example_folder)
         for name, template in library.jobs.items()
     }
+    sending = notification_job()
     sensors = [approval_resume_sensor(library, jobs)] if jobs else []
     return dg.Definitions(
-        jobs=list(jobs.values()),
-        sensors=sensors,
+        jobs=[*jobs.values(), sending],
+        sensors=[*sensors, notification_sensor(sending)],
         resources={SESSION: run_session(registry, providers), "database_url": database_url()},
     )
 

@@ -1,9 +1,12 @@
 """What the environment decides. Nothing else in the product reads environment variables."""
 
+import ipaddress
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from prisma_assets.domain.errors import InputError
 
@@ -11,6 +14,49 @@ DEFAULT_HOME = ".prisma"
 DEFAULT_PORT = 3000
 MAX_PORT = 65535
 """Highest TCP port (RFC 9293 §3.1: 16 bits)."""
+
+SMTP_PORT, SMTPS_PORT = 587, 465
+"""Ports of mail submission: RFC 6409 (with STARTTLS) and RFC 8314 (TLS from the start)."""
+SHORTEST_SECRET = 16
+"""Characters of a webhook's secret: 128 bits when they are drawn at random from 256, and no word of a language."""
+
+_MAIL_ADDRESS = re.compile(r"[^@\s,<>\"]+@[^@\s,<>\"]+")
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether it can stand as one address in a message's head."""
+    return _MAIL_ADDRESS.fullmatch(text) is not None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether what is sent there stays on this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailSettings:
+    """How notifications are sent by e-mail."""
+
+    host: str
+    port: int
+    is_tls: bool
+    """TLS from the start; otherwise STARTTLS where the server offers it."""
+    sender: str
+    to: tuple[str, ...] = ()
+    """Addresses that receive everything; with `{user}` in it, what makes an address of a team member's user name."""
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookSettings:
+    """Where notifications are posted."""
+
+    url: str
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +73,11 @@ class Settings:
     """PRISMA_TEMPLATES: a folder of further workflow templates. None: only those that ship."""
     warm: bool = True
     """PRISMA_WARM: runs are forked from a process that has everything imported. 0: each starts a fresh Python."""
+
+    mail: MailSettings | None = None
+    """PRISMA_SMTP_URL, PRISMA_MAIL_FROM, PRISMA_MAIL_TO. None: no e-mail is sent."""
+    webhook: WebhookSettings | None = None
+    """PRISMA_WEBHOOK_URL, PRISMA_WEBHOOK_SECRET. None: nothing is posted."""
 
     @property
     def sample_folder(self) -> Path:
@@ -47,6 +98,8 @@ class Settings:
             port=_port(given.get("PRISMA_PORT", str(DEFAULT_PORT))),
             templates=_templates(given.get("PRISMA_TEMPLATES")),
             warm=_switch("PRISMA_WARM", given.get("PRISMA_WARM", "1")),
+            mail=_mail(given),
+            webhook=_webhook(given),
         )
 
 
@@ -94,3 +147,79 @@ def _switch(name: str, value: str) -> bool:
     if value in ("0", "1"):
         return value == "1"
     raise InputError(f"{name} is {value!r}; write 1 for on or 0 for off.")
+
+
+def _mail(given: Mapping[str, str]) -> MailSettings | None:
+    # The value is never repeated in a message: it may hold a password.
+    url = given.get("PRISMA_SMTP_URL")
+    sender, to = given.get("PRISMA_MAIL_FROM"), given.get("PRISMA_MAIL_TO", "")
+    if url is None:
+        if sender or to:
+            raise InputError(
+                "PRISMA_MAIL_FROM or PRISMA_MAIL_TO is set, but PRISMA_SMTP_URL is not; set all of them or none."
+            )
+        return None
+    host, port, is_tls, user, password = _smtp(url)
+    if sender is None or not is_mail_address(sender):
+        raise InputError(
+            "PRISMA_SMTP_URL is set; set PRISMA_MAIL_FROM to the address that notifications come from."
+        )
+    receivers = tuple(address.strip() for address in to.split(",") if address.strip())
+    for receiver in receivers:
+        if not is_mail_address(receiver.replace("{user}", "user")):
+            raise InputError(
+                f"PRISMA_MAIL_TO holds {receiver!r}, which is no address; write addresses with commas between them, "
+                "or {user}@firm.example to make one of each user name."
+            )
+    return MailSettings(
+        host=host,
+        port=port,
+        is_tls=is_tls,
+        user=user,
+        password=password,
+        sender=sender,
+        to=receivers,
+    )
+
+
+def _smtp(url: str) -> tuple[str, int, bool, str | None, str | None]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path.strip("/"):
+        raise InputError(
+            "PRISMA_SMTP_URL is not the address of a mail server; write it as smtp://user:password@host:587 or "
+            "smtps://user:password@host:465, with %40 for an @ in the user name or password."
+        )
+    is_tls = parts.scheme == "smtps"
+    user = unquote(parts.username) if parts.username else None
+    password = unquote(parts.password) if parts.password else None
+    return parts.hostname, port or (SMTPS_PORT if is_tls else SMTP_PORT), is_tls, user, password
+
+
+def _webhook(given: Mapping[str, str]) -> WebhookSettings | None:
+    url, secret = given.get("PRISMA_WEBHOOK_URL"), given.get("PRISMA_WEBHOOK_SECRET")
+    if url is None and secret is None:
+        return None
+    if url is None or secret is None or len(secret) < SHORTEST_SECRET:
+        raise InputError(
+            "PRISMA_WEBHOOK_URL and PRISMA_WEBHOOK_SECRET go together, and the secret has at least "
+            f"{SHORTEST_SECRET} characters; set both or none."
+        )
+    try:
+        parts = urlsplit(url)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url or parts.username or parts.password:
+        raise InputError(
+            "PRISMA_WEBHOOK_URL is not a web address; write it as https://host/path, without user or password: "
+            "the signature says who sends."
+        )
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise InputError(
+            "PRISMA_WEBHOOK_URL sends clients' matters over the network in the clear; use https://."
+        )
+    return WebhookSettings(url=url, secret=secret)

@@ -8,10 +8,10 @@ from prisma_assets.domain.errors import PermanentError
 from prisma_assets.domain.workflow.execution import ExecutionStatus, StepRecord
 from prisma_assets.domain.workflow.sign_off import ChangesRequested, Rejected, Waiting
 from prisma_assets.domain.workflow.template import Step, Template
-from prisma_assets.engine.asking import ask
+from prisma_assets.engine.asking import ask, stale_sentences
 from prisma_assets.engine.intake import take_in
 from prisma_assets.engine.question import Sheet, question
-from prisma_assets.engine.stale import is_stale, stale_sign_offs
+from prisma_assets.engine.stale import is_stale
 from prisma_assets.store.database import Transaction
 from prisma_assets.store.sign_off import SignOffStore
 from prisma_assets.store.workflow import WorkflowStore
@@ -85,7 +85,7 @@ class Gate:
                 await ask(tx, asked)
             state = asked.state
             if isinstance(state, Waiting):
-                verdict: Verdict = Waits(roles=state.roles, stale=await self._stale(tx, step))
+                verdict: Verdict = Waits(roles=state.roles, stale=await stale_sentences(tx, asked))
             elif isinstance(state, Rejected):
                 verdict = _rejected(step, state)
             elif isinstance(state, ChangesRequested):
@@ -137,10 +137,6 @@ class Gate:
         await self.store.reopen_steps(tx, self.execution.id, again)
         execution = await take_in(self.store, tx, self.execution, again=again)
         return DoneAgain(step_ids=again, execution=execution)
-
-    async def _stale(self, tx: Transaction, step: Step) -> tuple[str, ...]:
-        found = await stale_sign_offs(tx, self._sheet)
-        return tuple(s.sentence for s in found if s.step_id == step.id)
 
     def _remember(self, verdict: Verdict) -> None:
         """Take into the run's records what is committed."""

@@ -107,7 +107,9 @@ def checked(opening: Opening) -> CheckedOpening:
             "inputs": inputs,
             "engagement_folder": str(folder) if folder is not None else None,
             "books_sha256": books_sha256,
-            "team": [{"user": u, "roles": list(r)} for u, r in team.items()],
+            "team": [{"user": m.user, "roles": list(m.roles), "email": m.email} for m in facts.team]
+            if facts
+            else [],
             "preparer": facts.preparer if facts else "",
             "agent_versions": {a.agent_id: a.sha256 for a in pins.agents},
         },

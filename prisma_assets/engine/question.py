@@ -68,14 +68,7 @@ class Question:
         Raises:
             InputError: It would not; says why.
         """
-        open_roles = list(self.roles)
-        signed: list[str] = []
-        for earlier in self._given():
-            filled = self._role_to_sign(open_roles, earlier, signed)
-            if not isinstance(filled, Refused):
-                open_roles.remove(filled)
-                signed.append(earlier.user)
-        found = self._role_to_sign(open_roles, self._decision(new.user, new), signed)
+        found = self._next_role(self._decision(new.user, new))
         if isinstance(found, Refused):
             raise InputError(f"step '{self.step.id}': {found.reason}")
         if new.decision == "approve" and self.unmet:
@@ -84,6 +77,21 @@ class Question:
                 "missing: put that right and send it back with --decision changes, or reject it"
             )
         return found
+
+    def may_sign(self, user: str) -> bool:
+        """Whether this person's signature would count now."""
+        new = NewSignOff(execution_id="", step_id=self.step.id, user=user, decision="approve")
+        return not isinstance(self._next_role(self._decision(user, new)), Refused)
+
+    def _next_role(self, given: GivenDecision) -> str | Refused:
+        open_roles = list(self.roles)
+        signed: list[str] = []
+        for earlier in self._given():
+            filled = self._role_to_sign(open_roles, earlier, signed)
+            if not isinstance(filled, Refused):
+                open_roles.remove(filled)
+                signed.append(earlier.user)
+        return self._role_to_sign(open_roles, given, signed)
 
     def _role_to_sign(
         self, open_roles: Sequence[str], given: GivenDecision, signed: Sequence[str]

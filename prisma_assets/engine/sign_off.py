@@ -86,7 +86,10 @@ async def give(
         if asked.request.asked_at is None:
             await ask(tx, asked)
         await SignOffStore(source=tx).add(signed)
-        return (await question(tx, sheet, step)).state
+        after = await question(tx, sheet, step)
+        if step.sign_off is not None and step.sign_off.in_turn:
+            await ask(tx, after)
+        return after.state
 
 
 def _check_waits(sheet: Sheet, step: Step) -> None:

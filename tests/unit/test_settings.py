@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from prisma_assets.domain.errors import InputError
-from prisma_assets.settings import Settings
+from prisma_assets.settings import MailSettings, Settings, WebhookSettings
 
 
 def test_settings_default_to_a_folder_here_and_the_embedded_server(monkeypatch, tmp_path):
@@ -78,3 +78,75 @@ def test_settings_keep_a_linked_home_as_it_was_named(tmp_path):
     assert Settings.from_environ({"PRISMA_HOME": str(tmp_path / "here")}).home == Path(
         tmp_path / "here"
     )
+
+
+MAIL = {"PRISMA_SMTP_URL": "smtp://mail.example", "PRISMA_MAIL_FROM": "prisma@firm.example"}
+HOOK = {"PRISMA_WEBHOOK_URL": "https://h.example/x", "PRISMA_WEBHOOK_SECRET": "s" * 16}
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("smtp://mail.example", ("mail.example", 587, False, None, None)),
+        ("smtps://mail.example", ("mail.example", 465, True, None, None)),
+        ("smtp://[::1]:2525/", ("::1", 2525, False, None, None)),
+        ("smtps://a%40b:p%2Fw@mail.example:1465", ("mail.example", 1465, True, "a@b", "p/w")),
+    ],
+)
+def test_settings_take_the_mail_server(url, expected):
+    host, port, is_tls, user, password = expected
+    given = {
+        **MAIL,
+        "PRISMA_SMTP_URL": url,
+        "PRISMA_MAIL_TO": "{user}@firm.example, all@firm.example",
+    }
+
+    assert Settings.from_environ(given).mail == MailSettings(
+        host=host, port=port, is_tls=is_tls, user=user, password=password,
+        sender="prisma@firm.example", to=("{user}@firm.example", "all@firm.example"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "url", ["https://h.example/x?y=1", "http://localhost:80/", "http://127.0.0.1/x"]
+)
+def test_settings_take_the_webhook(url):
+    given = {**HOOK, "PRISMA_WEBHOOK_URL": url}
+
+    assert Settings.from_environ(given).webhook == WebhookSettings(url=url, secret="s" * 16)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param({"PRISMA_SMTP_URL": "smtp://me:secret@mail.example"}, id="nobody sends"),
+        pytest.param({**MAIL, "PRISMA_MAIL_FROM": "secret"}, id="a sender without address"),
+        pytest.param({**MAIL, "PRISMA_SMTP_URL": "http://me:secret@mail.example"}, id="no mail server"),
+        pytest.param({**MAIL, "PRISMA_SMTP_URL": "smtp://me:secret@mail.example:x"}, id="no port"),
+        pytest.param({**MAIL, "PRISMA_SMTP_URL": "smtp://"}, id="no host"),
+        pytest.param({"PRISMA_MAIL_TO": "a@b.example"}, id="a receiver and no server"),
+        pytest.param({**MAIL, "PRISMA_MAIL_TO": "a@b.example; c@d.example"}, id="semicolons"),
+        pytest.param({"PRISMA_WEBHOOK_URL": "https://h.example/"}, id="no key"),
+        pytest.param({"PRISMA_WEBHOOK_SECRET": "secret" * 4}, id="no url"),
+        pytest.param({**HOOK, "PRISMA_WEBHOOK_SECRET": "secret"}, id="a short key"),
+        pytest.param({**HOOK, "PRISMA_WEBHOOK_URL": "h.example/secret"}, id="no scheme"),
+        pytest.param({**HOOK, "PRISMA_WEBHOOK_URL": "https://me:secret@h.example/"}, id="a login"),
+        pytest.param({**HOOK, "PRISMA_WEBHOOK_URL": "http://h.example/secret"}, id="in the clear"),
+        pytest.param({**HOOK, "PRISMA_WEBHOOK_URL": "https://h.example:99999/secret"}, id="a port beyond 16 bits"),
+    ],
+)  # fmt: skip
+def test_settings_of_notifications_name_what_is_wrong_and_show_no_secret(given):
+    with pytest.raises(InputError, match=r"^PRISMA_(SMTP|MAIL|WEBHOOK)_") as refused:
+        Settings.from_environ(given)
+
+    assert "secret" not in str(refused.value).replace("the secret has at least", "")
+    assert str(refused.value).endswith(".")
+
+
+def test_settings_show_no_secret_when_printed():
+    settings = Settings.from_environ(
+        {**MAIL, **HOOK, "PRISMA_SMTP_URL": "smtp://me:hidden@mail.example"}
+    )
+
+    assert "hidden" not in repr(settings)
+    assert "s" * 16 not in repr(settings)

@@ -50,6 +50,8 @@ class TeamMember(Frozen):
     user: str
     name: str = ""
     roles: tuple[Role, ...]
+    email: str | None = Field(default=None, pattern=r'^[^@\s,<>"]+@[^@\s,<>"]+$')
+    """Where notifications are sent; None: the settings for e-mail may give an address."""
     years_on_engagement: int = Field(default=0, ge=0)
 
 
