@@ -12,6 +12,8 @@ from pathlib import Path
 import dagster as dg
 import psycopg
 import pytest
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import create_execution_plan, execute_run
 
 from jobs.executor import step_tasks
 
@@ -181,6 +183,57 @@ def test_nothing_inputs_carry_order_and_skips(instance, run_job, way, skipped):
 
     assert run.status == dg.DagsterRunStatus.SUCCESS
     assert of_type(instance, run, dg.DagsterEventType.STEP_SKIPPED) == skipped
+
+
+def test_dagster_gets_every_event_of_a_run_in_the_order_of_its_log(instance):
+    """Events reach Dagster's thread in bundles; whoever ran the job finds none missing and none before its time."""
+    job = InMemoryJob(six_waiting("handed_over", Peak()))
+    config = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    plan = create_execution_plan(job, run_config=config)
+    run = instance.create_run_for_job(job_def=job.get_definition(), execution_plan=plan, run_config=config)  # fmt: skip
+
+    given = execute_run(job, run, instance).all_events
+
+    logged = [e.get_dagster_event() for e in instance.all_logs(run.run_id) if e.is_dagster_event]
+    assert [e.event_type_value for e in given if e.step_key == "op3"] == [
+        "STEP_START", "STEP_OUTPUT", "STEP_SUCCESS"
+    ]  # fmt: skip
+    assert steps_and_kinds(given) == steps_and_kinds(logged)
+
+
+def steps_and_kinds(events):
+    return [(e.step_key, e.event_type_value) for e in events if e.is_step_event]
+
+
+def test_ops_see_their_own_resources_made_once_per_run(run_job):
+    """Resources are remembered by their keys: an op that needs one of two sees the same object, and no other."""
+    seen = []
+
+    @dg.resource
+    def thing(_context) -> object:
+        return object()
+
+    def op_with(name, *keys):
+        @dg.op(name=name, required_resource_keys=set(keys))
+        async def looks(context) -> None:
+            seen.append({k: getattr(context.resources, k) for k in ("one", "two") if hasattr(context.resources, k)})  # fmt: skip
+
+        return looks
+
+    @dg.job(executor_def=step_tasks, resource_defs={"one": thing, "two": thing})
+    def looking() -> None:
+        op_with("first", "one")()
+        op_with("second", "one", "two")()
+        op_with("third")()
+
+    run_job(looking)
+    run_job(looking)
+
+    runs = [sorted(run, key=len) for run in (seen[:3], seen[3:])]
+    for none, one, both in runs:
+        assert (none, list(one), sorted(both)) == ({}, ["one"], ["one", "two"])
+        assert one["one"] is both["one"]
+    assert runs[0][1]["one"] is not runs[1][1]["one"]
 
 
 def test_a_database_that_restarts_under_a_run_does_not_hang_it(firm):
