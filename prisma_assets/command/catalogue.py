@@ -125,11 +125,9 @@ def template_schema() -> None:
 
     Editors use it to complete keys and mark mistakes while you write.
     """
-    from prisma_assets.domain.workflow.template import Template
+    from prisma_assets.domain.workflow import json_schema
 
-    answer(
-        {"$schema": "https://json-schema.org/draft/2020-12/schema", **Template.model_json_schema()}
-    )
+    answer(json_schema.template_schema())
 
 
 @templates.command("import-blueprint")

@@ -99,6 +99,13 @@ class Condition(Expression):
     __slots__ = ()
 
     @classmethod
+    def __get_pydantic_json_schema__(
+        cls, _schema: CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Publish a condition as text, or the constant it may be."""
+        return {"type": ["string", "boolean"], "description": cls.__doc__}
+
+    @classmethod
     def _checked(cls, value: object) -> Self:
         if isinstance(value, bool):
             value = "true" if value else "false"

@@ -1,6 +1,6 @@
 """A template as a picture: Mermaid text, or an SVG that needs no program to draw it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -117,15 +117,11 @@ def _bend(x1: float, y1: float, x2: float, y2: float) -> str:
 def _box(step: Step, place: _Place) -> str:
     dash = ' stroke-dasharray="5 4"' if step.when is not None else ""
     fill = "#eef4ff" if step.sign_off is not None else "#f6f6f6"
-    signs = (
-        f" · signed by {', '.join(r.role for r in step.sign_off.roles)}"
-        if step.sign_off is not None
-        else ""
-    )
+    marks = "".join(f" · {mark}" for mark in _marks(step))
     middle = place.x + _WIDTH / 2
     second = _second_line(step)
     return (
-        f"<g><title>{escape(step.objective + signs)}</title>"
+        f"<g><title>{escape(step.objective + marks)}</title>"
         f'<rect x="{place.x:.0f}" y="{place.y:.0f}" width="{_WIDTH}" height="{_HEIGHT}" rx="8" fill="{fill}" stroke="#334"{dash}/>'
         f'<text x="{middle:.0f}" y="{place.y + 23:.0f}" text-anchor="middle" fill="#111">{escape(_fit(f"{step.id} {step.title}"))}</text>'
         f'<text x="{middle:.0f}" y="{place.y + 41:.0f}" text-anchor="middle" fill="#556" font-size="10.5">{escape(_fit(second, 44))}</text></g>'
@@ -133,11 +129,24 @@ def _box(step: Step, place: _Place) -> str:
 
 
 def _second_line(step: Step) -> str:
+    return next(_marks(step), None) or step.agent or "computed"
+
+
+def _marks(step: Step) -> Iterator[str]:
+    """What is special about the step, most telling first."""
+    if step.join == "any":
+        yield "as soon as any before it is done"
+    if step.join == "done":
+        yield "once all before it have ended"
+    if step.workflow is not None:
+        yield f"template {step.workflow.template}"
     if step.for_each is not None:
-        return f"for each of {step.for_each.items}"
+        inner = f", for each of {step.for_each.for_each.items}" if step.for_each.for_each else ""
+        yield f"for each of {step.for_each.items}{inner}"
+    if step.repeat is not None:
+        yield f"until {step.repeat.until}, at most {step.repeat.max} times"
     if step.sign_off is not None:
-        return "signed by " + ", ".join(r.role for r in step.sign_off.roles)
-    return step.agent or "computed"
+        yield "signed by " + ", ".join(r.role for r in step.sign_off.roles)
 
 
 def _fit(text: str, characters: int = _CHARACTERS) -> str:
@@ -145,9 +154,5 @@ def _fit(text: str, characters: int = _CHARACTERS) -> str:
 
 
 def _mermaid_label(step: Step) -> str:
-    label = f"{step.id} {step.title}"
-    if step.for_each is not None:
-        label += f"<br/>for each of {step.for_each.items}"
-    if step.sign_off is not None:
-        label += "<br/>signed by " + ", ".join(r.role for r in step.sign_off.roles)
+    label = "<br/>".join([f"{step.id} {step.title}", *_marks(step)])
     return label.replace('"', "#quot;")

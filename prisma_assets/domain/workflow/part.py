@@ -11,6 +11,7 @@ from pydantic import (
     Field,
     JsonValue,
     PlainSerializer,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -46,7 +47,12 @@ def _duration(value: float) -> str:
     return f"{Decimal(repr(value)):f}s"
 
 
-Duration = Annotated[float, BeforeValidator(seconds), PlainSerializer(_duration, when_used="json")]
+Duration = Annotated[
+    float,
+    BeforeValidator(seconds),
+    PlainSerializer(_duration, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "examples": ["30s", "4h"]}),
+]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 
 

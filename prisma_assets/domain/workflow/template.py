@@ -123,14 +123,20 @@ class Step(Part):
         yield from self._loop_expressions()
         for i, ending in enumerate(self.ends):
             yield ("ends", i, "when"), ending.when, _OUTPUT
-        if self.sign_off is not None:
-            if self.sign_off.when is not None:
-                yield ("sign_off", "when"), self.sign_off.when, _OUTPUT
-            if self.sign_off.approve_when is not None:
-                yield ("sign_off", "approve_when"), self.sign_off.approve_when, _OUTPUT
-            for i, role in enumerate(self.sign_off.roles):
-                if role.when is not None:
-                    yield ("sign_off", "roles", i, "when"), role.when, _OUTPUT
+        yield from self._sign_off_expressions()
+
+    def _sign_off_expressions(
+        self,
+    ) -> Iterator[tuple[tuple[str | int, ...], Expression, frozenset[str]]]:
+        if self.sign_off is None:
+            return
+        for name in ("when", "approve_when"):
+            condition = getattr(self.sign_off, name)
+            if condition is not None:
+                yield ("sign_off", name), condition, _OUTPUT
+        for i, role in enumerate(self.sign_off.roles):
+            if role.when is not None:
+                yield ("sign_off", "roles", i, "when"), role.when, _OUTPUT
 
     def _loop_expressions(
         self,
