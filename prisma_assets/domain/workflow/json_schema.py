@@ -4,6 +4,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from prisma_assets.domain.workflow import part, template
@@ -20,6 +21,8 @@ def template_schema() -> dict[str, Any]:
             meaning = described.get(name, {}).get(key)
             if meaning is not None:
                 value["description"] = meaning
+            if value.get("type") == "string" and isinstance(value.get("default"), float):
+                value["default"] = f"{value['default']:g}s"  # a duration
     _or_its_name(schema["$defs"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
@@ -38,7 +41,7 @@ def _meanings(cls: type[Part]) -> Iterator[tuple[str, str]]:
             continue
         body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
         lines = body.body if isinstance(body, ast.ClassDef) else []
-        for line, below in zip(lines, lines[1:], strict=False):
+        for line, below in pairwise(lines):
             if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
                 text = below.value if isinstance(below, ast.Expr) else None
                 if isinstance(text, ast.Constant) and isinstance(text.value, str):
