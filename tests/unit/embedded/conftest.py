@@ -347,6 +347,25 @@ def run_audit() -> Callable[..., dict[str, StepResult]]:
     return run
 
 
+@pytest.fixture
+def perform() -> Callable[..., StepResult]:
+    """Performs a step of a methodology on the trader's books, after steps with these outputs."""
+
+    def do(step_id: str, steps: Mapping[str, Any], **brief: Any) -> StepResult:
+        extra = {k: brief.pop(k) for k in ("review_notes", "engagement") if k in brief}
+        task = AgentTask(
+            call_id=step_id, agent_id="audit-test-001", task="perform_procedure_step", step_id=step_id,
+            steps=steps, as_of=AS_OF, title=f"Title of {step_id}", objective="What it is for.",
+            standards=("ISA 999 1",), review_notes=extra.get("review_notes", ()),
+            parameters={"procedure": "Some Procedure", "actor": "Audit Senior", **brief},
+        )  # fmt: skip
+        engagement = extra.get("engagement") or trader_facts()
+        work = StepWork(engagement=engagement, books=books_of(trader_tables()), task=task)
+        return _step_function(task.task)(work)
+
+    return do
+
+
 def _is_skipped(step_id: str, outputs: Mapping[str, Any]) -> bool:
     if step_id == "a06":
         return not (outputs["a05"]["controls_reliance"] or outputs["a03"]["uses_service_org"])
