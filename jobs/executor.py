@@ -16,7 +16,7 @@ from dagster._core.definitions.scoped_resources_builder import (
     Resources,
     ScopedResourcesBuilder,
 )
-from dagster._core.errors import raise_execution_interrupts
+from dagster._core.errors import DagsterExecutionInterruptedError, raise_execution_interrupts
 from dagster._core.events import DagsterEvent
 from dagster._core.execution.context.system import PlanExecutionContext
 from dagster._core.execution.plan.active import ActiveExecution
@@ -26,7 +26,7 @@ from dagster._core.execution.retries import RetryMode
 from dagster_async_executor.executor import AsyncExecutor
 
 from prisma_assets.engine.shield import to_the_end
-from resources.workflow import close_session
+from resources.workflow import close_session, stop_by
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ class _Handover:
     def __init__(self) -> None:
         self._events: deque[DagsterEvent] = deque()
         self._error: BaseException | None = None
+        self._is_stopped = False
         self._ended = threading.Event()
 
     def put(self, event: DagsterEvent) -> None:
@@ -73,12 +74,19 @@ class _Handover:
     def end(self) -> None:
         self._ended.set()
 
+    def stop(self) -> None:
+        """Interrupt whoever receives, as a signal would."""
+        self._is_stopped = True
+        self._ended.set()
+
     def received(self) -> Iterator[DagsterEvent]:
         """Every event in order, then the error if there was one."""
         is_ended = False
         while not is_ended:
             with raise_execution_interrupts():
                 is_ended = self._ended.wait(_INTERRUPT_POLL_SECONDS)
+            if self._is_stopped:
+                raise DagsterExecutionInterruptedError
             while self._events:
                 yield self._events.popleft()
         if self._error is not None:
@@ -119,11 +127,14 @@ class StepTaskExecutor(AsyncExecutor):  # type: ignore[misc]  # upstream ships n
                     await _close(job_context.run_id)
                     events.end()
 
+            stop_by(job_context.run_id, events.stop)
             task = portal.start_task_soon(produce)
             try:
                 yield from events.received()
-            except BaseException:
+            except BaseException as error:
                 task.cancel()
+                if isinstance(error, DagsterExecutionInterruptedError):
+                    _say_cancelling(job_context)
                 raise
 
 
@@ -133,6 +144,13 @@ async def _close(run_id: str) -> None:
     except Exception:
         # The steps' results are stored, and the process ends soon; but who waits for the end must hear of it.
         logger.exception("what run %s held open could not be closed", run_id)
+
+
+def _say_cancelling(job_context: PlanExecutionContext) -> None:
+    """Have the run end as cancelled: one that is interrupted in any other status Dagster takes for failed."""
+    run = job_context.instance.get_run_by_id(job_context.run_id)
+    if run is not None and run.status == dg.DagsterRunStatus.STARTED:
+        job_context.instance.report_run_canceling(run, "The run was interrupted.")
 
 
 def _remember_resources(job_context: PlanExecutionContext) -> None:

@@ -151,7 +151,11 @@ CREATE TABLE workflow_executions (
     completed_at          timestamptz,
     created_at            timestamptz NOT NULL DEFAULT now(),
     updated_at            timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT workflow_executions_idempotent UNIQUE (org_id, idempotency_key)
+    cancel_requested_at   timestamptz,  -- NULL: nobody asks for its end; a run looks here while it works
+    cancel_requested_by   text,
+    cancel_reason         text,
+    CONSTRAINT workflow_executions_idempotent UNIQUE (org_id, idempotency_key),
+    CONSTRAINT workflow_executions_cancel_says_who CHECK (num_nonnulls(cancel_requested_at, cancel_requested_by, cancel_reason) IN (0, 3))
 );
 CREATE INDEX workflow_executions_by_status ON workflow_executions (status, updated_at);
 CREATE INDEX workflow_executions_by_client ON workflow_executions (client_id, engagement_id, created_at DESC);

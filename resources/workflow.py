@@ -1,7 +1,7 @@
 """What a workflow run needs: one session per run that opens the store, the gateway and the execution in the run's loop."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from prisma_assets.domain.errors import InputError, PermanentError, PrismaError
 from prisma_assets.domain.workflow.execution import RESUMABLE
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.engine.call_ledger import PostgresCallLedger
+from prisma_assets.engine.cancel import obey, refuse_cancelled
 from prisma_assets.engine.opening import Opening, open_execution
 from prisma_assets.engine.pinning import changed_agents, pinned_registry
 from prisma_assets.engine.run import ExecutionRun
@@ -28,6 +29,9 @@ EXECUTION_TAG = "prisma/execution_id"
 _OPEN: dict[str, "RunSession"] = {}
 """Sessions by Dagster run id. The executor closes a run's session when its event loop ends; a resource's own teardown
 comes later, on another thread, where the loop's connections can no longer be closed."""
+
+_STOPS: dict[str, Callable[[], None]] = {}
+"""What stops a run, by Dagster run id."""
 
 
 class RunSession:
@@ -120,6 +124,7 @@ class RunSession:
             raise PermanentError(
                 f"execution {execution.id} is {execution.status}; nothing is left to do, start a new one"
             )
+        await refuse_cancelled(store, execution.id)
         if execution.status == "RUNNING":
             self.lost_runs = await store.runs(execution.id)
         _check_content(template, execution)
@@ -131,8 +136,23 @@ class RunSession:
         await taken.load()
         self._held.push_async_callback(taken.aclose)
         await store.take_up(execution.id, run_id=run.run_id)
+        self._obey(store, execution.id, run.run_id)
         self._run = taken
         return execution
+
+    def _obey(self, store: WorkflowStore, execution_id: str, run_id: str) -> None:
+        obeying = asyncio.create_task(obey(store, execution_id, _STOPS[run_id]))
+
+        async def end() -> None:
+            obeying.cancel()
+            await asyncio.gather(obeying, return_exceptions=True)
+
+        self._held.push_async_callback(end)
+
+
+def stop_by(run_id: str, stop: Callable[[], None]) -> None:
+    """Have the run stopped this way when somebody cancels its execution."""
+    _STOPS[run_id] = stop
 
 
 async def close_session(run_id: str) -> None:
@@ -140,6 +160,7 @@ async def close_session(run_id: str) -> None:
     session = _OPEN.pop(run_id, None)
     if session is not None:
         await session.aclose()
+    _STOPS.pop(run_id, None)
 
 
 def run_session(

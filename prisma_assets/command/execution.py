@@ -15,12 +15,15 @@ from prisma_assets.domain.workflow.execution import RESUMABLE
 from prisma_assets.domain.workflow.sign_off import SignOffState
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.domain.workflow.validation import did_you_mean
+from prisma_assets.engine.cancel import Cancel
+from prisma_assets.engine.cancel import cancel as cancel_execution
 from prisma_assets.engine.opening import Opening, checked, store_opening
 from prisma_assets.engine.pinning import pinned_template
 from prisma_assets.engine.redo import RedoRequest
 from prisma_assets.engine.redo import redo as redo_steps
 from prisma_assets.engine.sign_off import DECISIONS, check_member, give
 from prisma_assets.settings import Settings
+from prisma_assets.store.cancel import withdraw_cancel
 from prisma_assets.store.pinning import touch
 from prisma_assets.store.run_lock import is_worked_on
 from prisma_assets.store.server import ServerUrls
@@ -122,6 +125,7 @@ def resume(settings: Settings, execution_id: str, *, as_json: bool) -> int:
             )
         # Definitions that load from now on hold its content, however old it is.
         ask(urls, lambda store: touch(store.database, execution.template_sha256))
+        ask(urls, lambda store: withdraw_cancel(store.database, execution.id))
         return _do(settings, urls, work, as_json=as_json)
 
 
@@ -136,6 +140,18 @@ def redo(settings: Settings, execution_id: str, asked: RedoRequest, *, as_json: 
             f"open again: {', '.join(done.opened_step_ids)}; `prisma-assets resume {execution.id}` does them"
         )
         execution = ask(urls, lambda store: known(store, execution_id))
+        show(ask(urls, lambda store: report(store, execution, template)), as_json=as_json)
+    return 0
+
+
+def cancel(settings: Settings, execution_id: str, asked: Cancel, *, as_json: bool) -> int:
+    """Stop an execution, whichever process works on it."""
+    with migrated_server(settings) as urls:
+        execution = ask(urls, lambda store: known(store, execution_id))
+        template = _work_on(settings, urls, execution).template
+        ask(urls, lambda store: cancel_execution(store, execution, asked))
+        execution = ask(urls, lambda store: known(store, execution_id))
+        note(f"execution {execution.id} is {execution.status}")
         show(ask(urls, lambda store: report(store, execution, template)), as_json=as_json)
     return 0
 

@@ -26,6 +26,8 @@ async def report(store: WorkflowStore, execution: Execution, template: Template)
     return {
         "execution_id": execution.id,
         "template": execution.template_name,
+        "template_version": execution.template_version,
+        "template_sha256": execution.template_sha256,
         "status": execution.status,
         "steps": [_step(s.id, s.name, s.agent, rows.get(s.id)) for s in template.in_order()],
         "waiting_for": {step: list(roles) for step, roles in missing.items()},
@@ -108,7 +110,7 @@ def _show_to_person(found: Mapping[str, Any]) -> None:
     for stale in found["stale_sign_offs"]:
         say("", stale["sentence"])
     if found["error"]:
-        say("", f"{found['error']['step_id']}: {found['error']['message']}")
+        say("", ": ".join(filter(None, (found["error"]["step_id"], found["error"]["message"]))))
 
 
 def _row(step: Mapping[str, Any]) -> Sequence[Any]:

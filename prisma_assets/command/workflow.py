@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     app.command("approve")(approve)
     app.command("redo")(redo)
     app.command("resume")(resume)
+    app.command("cancel")(cancel)
 
 
 def run(
@@ -122,3 +123,21 @@ def resume(execution_id: ExecutionId, as_json: AsJson = False) -> int:
     from prisma_assets.settings import Settings
 
     return execution.resume(Settings.from_environ(), execution_id, as_json=as_json)
+
+
+def cancel(
+    execution_id: ExecutionId,
+    as_user: Annotated[str, typer.Option("--as", metavar="USER", help="Who stops it.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the file.")],
+    as_json: AsJson = False,
+) -> int:
+    """Stop an execution, whichever process works on it.
+
+    Takes a manager or partner of the engagement's team; `resume` continues it where it stopped. Exit 0 once it rests.
+    """
+    from prisma_assets.command import execution
+    from prisma_assets.engine.cancel import Cancel
+    from prisma_assets.settings import Settings
+
+    asked = Cancel(requested_by=as_user, reason=reason)
+    return execution.cancel(Settings.from_environ(), execution_id, asked, as_json=as_json)
