@@ -7,6 +7,7 @@ import dagster as dg
 
 from jobs.compiler import SESSION, compile_job
 from jobs.notification import notification_job
+from jobs.sign_off_clock import sign_off_clock_job
 from prisma_assets.agents.cards import firm_cards
 from prisma_assets.agents.contract import AgentProvider
 from prisma_assets.agents.embedded.provider import EmbeddedProvider
@@ -17,6 +18,7 @@ from prisma_assets.settings import Settings
 from resources.workflow import database_url, run_session
 from sensors.approval import approval_resume_sensor
 from sensors.outbox import notification_sensor
+from sensors.sign_off_clock import sign_off_clock_sensor
 
 
 def build_defs(
@@ -33,11 +35,11 @@ def build_defs(
         name: compile_job(template, registry, name=name, example_folder=example_folder)
         for name, template in library.jobs.items()
     }
-    sending = notification_job()
+    sending, clock = notification_job(), sign_off_clock_job(library)
     sensors = [approval_resume_sensor(library, jobs)] if jobs else []
     return dg.Definitions(
-        jobs=[*jobs.values(), sending],
-        sensors=[*sensors, notification_sensor(sending)],
+        jobs=[*jobs.values(), sending, clock],
+        sensors=[*sensors, notification_sensor(sending), sign_off_clock_sensor(clock)],
         resources={SESSION: run_session(registry, providers), "database_url": database_url()},
     )
 

@@ -1,7 +1,6 @@
 """Watches the outbox, and asks for the job that sends what is due."""
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -10,13 +9,12 @@ import dagster as dg
 from prisma_assets.domain.errors import PrismaError
 from prisma_assets.store.database import Database
 from prisma_assets.store.notification import NotificationStore
+from sensors.run_key import run_key
 
 INTERVAL_SECONDS = 10
 """People read a message within minutes; a run for each of ten that come together would be ten runs."""
 MAX_PER_TICK = 200
 """As many as one run of the job sends."""
-_RETRY_SECONDS = 600
-"""A run that died before it took anything is asked for again after this time: Dagster starts one run per key."""
 
 
 def notification_sensor(
@@ -42,12 +40,6 @@ def notification_sensor(
         required_resource_keys={"database_url"},
         description="Sends what people are to be told: sign-offs asked for, gone stale, overdue.",
     )
-
-
-def run_key(effect: str, due: list[str], now: datetime) -> str:
-    """One key per set of due things: as long as they are the same, one run has been asked for."""
-    digest = hashlib.sha256("\n".join(due).encode()).hexdigest()[:16]
-    return f"{effect}:{digest}:{int(now.timestamp()) // _RETRY_SECONDS}"
 
 
 async def _due(url: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 from prisma_assets.domain.notification import sign_off as told
 from prisma_assets.domain.notification.notification import Recipient
-from prisma_assets.domain.workflow.sign_off import Waiting
+from prisma_assets.domain.workflow.deadline import next_due_seconds
+from prisma_assets.domain.workflow.template import Step
 from prisma_assets.engine.question import Question
 from prisma_assets.engine.stale import stale_sign_offs
 from prisma_assets.store.database import Transaction
@@ -21,12 +22,11 @@ async def ask(tx: Transaction, asked: Question) -> None:
     """
     if asked.request.asked_at is None:
         await SignOffStore(source=tx).ask(
-            asked.sheet.execution.id, asked.request, due_in_seconds=None
+            asked.sheet.execution.id, asked.request, due_in_seconds=_due_in_seconds(asked.step)
         )
-    state = asked.state
-    if not isinstance(state, Waiting):
+    if not asked.missing:
         return
-    subject, people = subject_of(asked, state.roles), audience(asked)
+    subject, people = subject_of(asked), audience(asked)
     stale = await stale_sentences(tx, asked)
     news = told.gone_stale(subject, people, stale) if stale else told.asked(subject, people)
     await NotificationStore(source=tx).add(news)
@@ -40,7 +40,11 @@ async def stale_sentences(source: Transaction, asked: Question) -> tuple[str, ..
     return tuple(s.sentence for s in found if s.step_id == asked.step.id)
 
 
-def subject_of(asked: Question, roles: tuple[str, ...]) -> told.SignOffSubject:
+def _due_in_seconds(step: Step) -> float | None:
+    return next_due_seconds(step.sign_off) if step.sign_off is not None else None
+
+
+def subject_of(asked: Question) -> told.SignOffSubject:
     """What a notification says of the sign-off it is about."""
     execution = asked.sheet.execution
     return told.SignOffSubject(
@@ -52,7 +56,7 @@ def subject_of(asked: Question, roles: tuple[str, ...]) -> told.SignOffSubject:
         step_title=asked.step.title,
         iteration=asked.request.iteration,
         number=asked.request.number,
-        roles=roles,
+        roles=asked.missing,
         signed=len(asked.rows),
     )
 

@@ -85,7 +85,9 @@ class Gate:
                 await ask(tx, asked)
             state = asked.state
             if isinstance(state, Waiting):
-                verdict: Verdict = Waits(roles=state.roles, stale=await stale_sentences(tx, asked))
+                verdict: Verdict = Waits(
+                    roles=asked.missing, stale=await stale_sentences(tx, asked)
+                )
             elif isinstance(state, Rejected):
                 verdict = _rejected(step, state)
             elif isinstance(state, ChangesRequested):

@@ -12,6 +12,7 @@ from prisma_assets.domain.workflow.sign_off import (
     GivenDecision,
     Refused,
     SignOffState,
+    Waiting,
     add_up,
     role_to_sign,
 )
@@ -62,8 +63,23 @@ class Question:
         """What the decisions add up to."""
         return add_up(self.roles, self._given(), in_turn=self._in_turn, preparer=self._preparer)
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Roles that may sign now, the one it was escalated to included; none when it is decided."""
+        state = self.state
+        if not isinstance(state, Waiting):
+            return ()
+        to = self.escalated_to
+        return state.roles if to is None or to in state.roles else (*state.roles, to)
+
+    @property
+    def escalated_to(self) -> str | None:
+        """The role that may stand in for those missing, since nobody decided in time; None: none may."""
+        expiry = self.step.sign_off.expires if self.step.sign_off is not None else None
+        return expiry.to if expiry is not None and self.request.expired_at is not None else None
+
     def role_of(self, new: NewSignOff) -> str:
-        """The role in which this decision would count.
+        """The role in which this decision would count: the one it fills, or the one that stands in for it.
 
         Raises:
             InputError: It would not; says why.
@@ -76,7 +92,8 @@ class Question:
                 f"step '{self.step.id}' cannot be approved while `{self.unmet}` does not hold; its workpaper says what is "
                 "missing: put that right and send it back with --decision changes, or reject it"
             )
-        return found
+        held = team_roles(self.sheet.execution).get(new.user, frozenset())
+        return found if found in held or self.escalated_to is None else self.escalated_to
 
     def may_sign(self, user: str) -> bool:
         """Whether this person's signature would count now."""
@@ -106,13 +123,23 @@ class Question:
         return [self._decision(row.user, row) for row in counted]
 
     def _decision(self, user: str, given: SignOffRow | NewSignOff) -> GivenDecision:
+        roles = team_roles(self.sheet.execution).get(user, frozenset())
+        row = given if isinstance(given, SignOffRow) else None
         return GivenDecision(
             user=user,
-            roles=team_roles(self.sheet.execution).get(user, frozenset()),
+            roles=roles,
             decision=given.decision,
             comment=given.comment,
             role=given.role,
+            may_stand_in=self.escalated_to in roles and (row is None or not self._is_early(row)),
+            # People sign in a role, unless they sign in advance.
+            is_clock=row is not None and row.role is None and not row.given_in_advance,
         )
+
+    def _is_early(self, row: SignOffRow) -> bool:
+        """Whether a decision was given before the sign-off was escalated."""
+        expired_at = self.request.expired_at
+        return expired_at is not None and row.decided_at < expired_at
 
     @property
     def _in_turn(self) -> bool:

@@ -47,8 +47,7 @@ async def missing_roles(
     sheet = await _sheet(store, execution, template)
     missing: dict[str, tuple[str, ...]] = {}
     for step in waiting_for(template, sheet.records):
-        state = (await question(store.database, sheet, step)).state
-        missing[step.id] = state.roles if isinstance(state, Waiting) else ()
+        missing[step.id] = (await question(store.database, sheet, step)).missing
     return missing
 
 

@@ -2,11 +2,23 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from prisma_assets.domain.workflow.shown import Shown, as_json, from_json, shown_sha256
 from prisma_assets.store.database import Database, Transaction
 from prisma_assets.store.workflow_record import NewSignOff, SignOffRequest, SignOffRow
+
+
+@dataclass(frozen=True, kw_only=True)
+class DueSignOff:
+    """A request for which it is time to remind somebody, or which nobody has answered in time."""
+
+    execution_id: str
+    step_id: str
+    iteration: int
+    number: int
+    due_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +93,42 @@ class SignOffStore:
         """Have a step wait again: what was signed is not what is there any more."""
         await self.source.execute("update_step_unsigned", {"step_execution_id": step_execution_id})
 
+    async def due(self, now: datetime, limit: int) -> list[DueSignOff]:
+        """Sign-offs for which it is time to do something, longest overdue first."""
+        params = {"now": now, "limit": limit}
+        return [
+            DueSignOff(
+                execution_id=str(r["workflow_execution_id"]),
+                step_id=r["step_id"],
+                iteration=r["iteration"],
+                number=r["number"],
+                due_at=r["due_at"],
+            )
+            for r in await self.source.fetch("due_sign_off_requests", params)
+        ]
+
+    async def wind(
+        self, execution_id: str, request: SignOffRequest, *, next_due_seconds: float | None
+    ) -> None:
+        """Record what the clock has done, and when it has to look again.
+
+        Args:
+            execution_id: The execution.
+            request: With the reminders and the expiry it has now.
+            next_due_seconds: From the asking; None: never.
+        """
+        params = {
+            **_key(execution_id, request),
+            "reminders": request.reminders,
+            "expired_at": request.expired_at,
+            "next_due_seconds": next_due_seconds,
+        }
+        await self.source.execute("update_sign_off_request", params)
+
+    async def rest(self, due: DueSignOff) -> None:
+        """Have the clock pass over a request that is over."""
+        await self.source.execute("rest_sign_off_request", _key(due.execution_id, due))
+
     async def outputs(
         self, execution_id: str, step_ids: Iterable[str]
     ) -> dict[tuple[str, int], Mapping[str, Any]]:
@@ -88,6 +136,15 @@ class SignOffStore:
         params = {"workflow_execution_id": execution_id, "step_ids": list(step_ids)}
         rows = await self.source.fetch("step_outputs", params)
         return {(r["step_id"], r["iteration"]): r["output"] or {} for r in rows}
+
+
+def _key(execution_id: str, request: SignOffRequest | DueSignOff) -> dict[str, Any]:
+    return {
+        "workflow_execution_id": execution_id,
+        "step_id": request.step_id,
+        "iteration": request.iteration,
+        "number": request.number,
+    }
 
 
 def _request(row: Mapping[str, Any]) -> SignOffRequest:

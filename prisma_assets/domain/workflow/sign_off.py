@@ -8,6 +8,8 @@ from typing import Literal
 Decision = Literal["approve", "reject", "changes"]
 
 _AGENT_ID = re.compile(r"[a-z]+(-[a-z]+)+-[0-9]{3}")
+CLOCK = "the clock"
+"""In whose name a rejection stands when nobody decided in time."""
 SERVICE_ACCOUNT = "SERVICE_ACCOUNT"
 """Role of programs that use the product; whoever holds it never signs, whatever other roles they hold."""
 
@@ -28,6 +30,10 @@ class GivenDecision:
     comment: str = ""
     role: str | None = None
     """Role the person signs in; None: whichever open role fits."""
+    may_stand_in: bool = False
+    """Given after the sign-off was escalated to a role this person holds: it may fill any role that is missing."""
+    is_clock: bool = False
+    """The clock's: nobody had decided in time, and the template counts that as a rejection."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +99,8 @@ def add_up(
     open_roles = list(required)
     signed: list[tuple[str, str]] = []
     for given in decisions:
+        if given.is_clock:
+            return Rejected(user=given.user, comment=given.comment)
         role = role_to_sign(
             open_roles, given, in_turn=in_turn, preparer=preparer, signed=[u for _, u in signed]
         )
@@ -127,6 +135,8 @@ def role_to_sign(
     for role in open_roles[:1] if in_turn else open_roles:
         if role in offered:
             return role
+    if given.may_stand_in and open_roles:
+        return open_roles[0]
     wanted = open_roles[0] if in_turn else " or ".join(dict.fromkeys(open_roles))
     return Refused(
         reason=f"the sign-off now needs {wanted}; {given.user} is {', '.join(sorted(given.roles))}"

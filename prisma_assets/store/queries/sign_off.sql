@@ -69,3 +69,27 @@ where step_execution_id = %(step_execution_id)s and status = 'COMPLETED'
 select step_id, iteration, output
 from workflow_step_executions
 where workflow_execution_id = %(workflow_execution_id)s and map_key = '' and step_id = any(%(step_ids)s)
+
+-- due_sign_off_requests --
+-- Sign-offs of living executions for which it is time to remind somebody or that nobody has given in time, longest overdue first.
+select r.workflow_execution_id, r.step_id, r.iteration, r.number, r.due_at
+from sign_off_requests r
+join workflow_executions e using (workflow_execution_id)
+where r.due_at <= %(now)s and e.status in ('PENDING', 'RUNNING', 'WAITING_APPROVAL')
+order by r.due_at
+limit %(limit)s
+
+-- update_sign_off_request --
+-- What the clock has done about a sign-off; next_due_seconds counts from the asking, null: nothing is to come.
+update sign_off_requests
+set reminders = %(reminders)s, expired_at = %(expired_at)s,
+    due_at = asked_at + make_interval(secs => %(next_due_seconds)s)
+where workflow_execution_id = %(workflow_execution_id)s and step_id = %(step_id)s and iteration = %(iteration)s
+  and number = %(number)s
+
+-- rest_sign_off_request --
+-- The request is over: the clock does not look at it again.
+update sign_off_requests
+set due_at = null
+where workflow_execution_id = %(workflow_execution_id)s and step_id = %(step_id)s and iteration = %(iteration)s
+  and number = %(number)s

@@ -31,18 +31,22 @@ order by created_at desc
 limit %(limit)s
 
 -- waiting_executions --
--- Executions that rest and may go on, latest news first: waiting with a decision given since they last rested, or opened
--- again for rework. Those that lack a second signature stay here and must not hide what comes later. Key: workflow_execution_id.
-select e.workflow_execution_id, e.template_name, e.template_sha256, e.status, s.decisions,
-       (select count(*) from execution_runs r where r.workflow_execution_id = e.workflow_execution_id) as runs
+-- Executions that rest and may go on, latest news first: waiting with a decision given since their last run began (it may
+-- have passed the step by then), or opened again for rework. Those that lack a second signature stay here and must not hide what comes later. Key: workflow_execution_id.
+select e.workflow_execution_id, e.template_name, e.template_sha256, e.status, s.decisions, r.runs
 from workflow_executions e
+cross join lateral (
+    select count(*) as runs, max(started_at) as started_at
+    from execution_runs r
+    where r.workflow_execution_id = e.workflow_execution_id
+) r
 cross join lateral (
     select count(*) as decisions, max(decided_at) as decided_at
     from step_sign_offs s
     where s.workflow_execution_id = e.workflow_execution_id
 ) s
 where (e.status = 'PENDING' and e.dagster_run_id is not null)
-   or (e.status = 'WAITING_APPROVAL' and s.decided_at > e.updated_at)
+   or (e.status = 'WAITING_APPROVAL' and s.decided_at > r.started_at)
 order by greatest(e.updated_at, s.decided_at) desc
 limit %(limit)s
 

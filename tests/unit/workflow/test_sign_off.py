@@ -1,5 +1,7 @@
 """Sign-offs: who may sign, in which order, and what decisions add up to."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,6 +82,45 @@ PAT, PIA, MAX = decision("pat", "PARTNER"), decision("pia", "PARTNER"), decision
 )
 def test_decisions_add_up(required, decisions, in_turn, expected):
     assert add_up(required, decisions, in_turn=in_turn) == expected
+
+
+def stand_in(user, *roles, kind="approve"):
+    return replace(decision(user, *roles, kind=kind), may_stand_in=True)
+
+
+@pytest.mark.parametrize(
+    ("required", "decisions", "expected"),
+    [
+        (["MANAGER"], [stand_in("pat", "PARTNER")], Approved(by=(("MANAGER", "pat"),))),
+        (["MANAGER", "PARTNER"], [stand_in("pat", "PARTNER")], Waiting(roles=("MANAGER",))),
+        (
+            ["MANAGER", "PARTNER"],
+            [stand_in("pat", "PARTNER"), stand_in("pia", "PARTNER")],
+            Approved(by=(("PARTNER", "pat"), ("MANAGER", "pia"))),
+        ),
+        (["MANAGER", "MANAGER"], [stand_in("pat", "PARTNER")] * 2, Waiting(roles=("MANAGER",))),
+        (["MANAGER"], [stand_in("prep", "PARTNER")], Waiting(roles=("MANAGER",))),
+        (
+            ["MANAGER"],
+            [stand_in("pat", "PARTNER", kind="reject")],
+            Rejected(user="pat", comment="because"),
+        ),
+    ],
+    ids=["in place", "own role first", "two people", "one person once", "preparer", "reject"],
+)
+def test_after_an_escalation_others_stand_in_and_the_rules_hold(required, decisions, expected):
+    assert add_up(required, decisions, in_turn=False, preparer="prep") == expected
+
+
+def test_the_clock_rejects_what_was_not_decided_before():
+    clock = GivenDecision(
+        user="the clock", roles=frozenset(), decision="reject", comment="late", is_clock=True
+    )
+
+    assert add_up(["PARTNER"], [clock, PAT], in_turn=False) == Rejected(
+        user="the clock", comment="late"
+    )
+    assert add_up(["PARTNER"], [PAT, clock], in_turn=False) == Approved(by=(("PARTNER", "pat"),))
 
 
 def test_the_preparer_never_approves():
