@@ -9,7 +9,7 @@ from typing import Any
 from prisma_assets.command.connection import ask, firm, known, library, migrated_server
 from prisma_assets.command.error_log import log_to_file
 from prisma_assets.command.output import note
-from prisma_assets.command.report import DONE_AS_ASKED, report, show
+from prisma_assets.command.report import DONE_AS_ASKED, show
 from prisma_assets.domain.errors import InputError, PrismaError
 from prisma_assets.domain.workflow.execution import RESUMABLE
 from prisma_assets.domain.workflow.sign_off import SignOffState
@@ -21,6 +21,7 @@ from prisma_assets.engine.opening import Opening, checked, store_opening
 from prisma_assets.engine.pinning import pinned_template
 from prisma_assets.engine.redo import RedoRequest
 from prisma_assets.engine.redo import redo as redo_steps
+from prisma_assets.engine.report import report
 from prisma_assets.engine.sign_off import DECISIONS, check_member, give
 from prisma_assets.settings import Settings
 from prisma_assets.store.cancel import withdraw_cancel

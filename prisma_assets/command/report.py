@@ -1,44 +1,12 @@
-"""What `run`, `status`, `approve` and `resume` answer about an execution."""
+"""Prints what there is to say about an execution, and says whether it did what was asked of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prisma_assets.command.output import answer, say, table
-from prisma_assets.domain.workflow.stale import StaleSignOff
-from prisma_assets.domain.workflow.template import Template
-from prisma_assets.engine.question import Sheet
-from prisma_assets.engine.sign_off import missing_roles
-from prisma_assets.engine.stale import stale_sign_offs
-from prisma_assets.store.workflow import WorkflowStore
-from prisma_assets.store.workflow_record import Execution, StepRow
 
 DONE_AS_ASKED = frozenset({"COMPLETED", "WAITING_APPROVAL", "DECLINED"})
 """A declined or waiting execution did what was asked of it; a failed, cancelled or interrupted one did not."""
-
-
-async def report(store: WorkflowStore, execution: Execution, template: Template) -> dict[str, Any]:
-    """The execution and its steps as one JSON object; times in milliseconds, cost in US dollars, null when not known."""
-    rows = await store.steps(execution.id)
-    sheet = Sheet(template=template, execution=execution, records=rows)
-    missing = await missing_roles(store, execution, template)
-    return {
-        "execution_id": execution.id,
-        "template": execution.template_name,
-        "template_version": execution.template_version,
-        "template_sha256": execution.template_sha256,
-        "status": execution.status,
-        "steps": [_step(s.id, s.name, s.agent, rows.get(s.id)) for s in template.in_order()],
-        "waiting_for": {step: list(roles) for step, roles in missing.items()},
-        "stale_sign_offs": [_stale(s) for s in await stale_sign_offs(store.database, sheet)],
-        "redos": [asdict(r) for r in await store.redos(execution.id)],
-        "duration_ms": worked_ms(rows.values()),
-        "cost_usd": float(execution.cost_usd) if execution.cost_usd is not None else None,
-        "error": execution.error,
-        "engagement_id": execution.engagement_id,
-        "dagster_run_ids": await store.runs(execution.id),
-    }
 
 
 def show(found: Mapping[str, Any], *, as_json: bool) -> int:
@@ -48,50 +16,6 @@ def show(found: Mapping[str, Any], *, as_json: bool) -> int:
     else:
         _show_to_person(found)
     return 0 if found["status"] in DONE_AS_ASKED else 3
-
-
-def _stale(sign_off: StaleSignOff) -> dict[str, Any]:
-    return {**asdict(sign_off), "sentence": sign_off.sentence}
-
-
-def _step(step_id: str, name: str, agent: str | None, row: StepRow | None) -> dict[str, Any]:
-    if row is None:
-        return {
-            "step_id": step_id, "name": name, "status": "PENDING", "agent_id": agent, "duration_ms": None,
-            "cost_usd": None, "iteration": 1, "outputs": {}, "error": None, "workpaper": None,
-        }  # fmt: skip
-    return {
-        "step_id": step_id,
-        "name": name,
-        "status": row.status,
-        "agent_id": agent,
-        "duration_ms": row.duration_ms,
-        "cost_usd": float(row.cost_usd) if row.cost_usd is not None else None,
-        "iteration": row.iteration,
-        "outputs": row.outputs,
-        "error": row.error,
-        "workpaper": row.workpaper,
-    }
-
-
-def worked_ms(rows: Iterable[StepRow]) -> int | None:
-    """Time in which at least one of the steps was being worked on, in milliseconds; None before the first result.
-
-    Start to end would grow with every day a sign-off waits; a sum over steps would count what ran side by side twice.
-    """
-    spans = sorted(
-        (r.started_at, r.started_at + timedelta(milliseconds=r.duration_ms))
-        for r in rows
-        if r.started_at is not None and r.duration_ms is not None
-    )
-    if not spans:
-        return None
-    worked = timedelta()
-    until = spans[0][0]
-    for start, end in spans:
-        worked += max(end - max(start, until), timedelta())
-        until = max(until, end)
-    return round(worked.total_seconds() * 1000)
 
 
 def _show_to_person(found: Mapping[str, Any]) -> None:

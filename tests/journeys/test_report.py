@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from prisma_assets.command.report import worked_ms
+from prisma_assets.engine.report import worked_ms
 from prisma_assets.store.workflow import StepRow
 
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)

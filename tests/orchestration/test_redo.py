@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from prisma_assets.command.report import report
 from prisma_assets.domain.errors import InputError
 from prisma_assets.engine.redo import RedoRequest, redo
+from prisma_assets.engine.report import report
 from prisma_assets.store.run_lock import AlreadyRunningError, RunLock
 
 BASE = {"title": "T", "objective": "T.", "agent": "audit-plan-012"}

@@ -3,8 +3,8 @@
 import psycopg
 import pytest
 
-from prisma_assets.command.report import report
 from prisma_assets.domain.errors import InputError
+from prisma_assets.engine.report import report
 from prisma_assets.store.sign_off import SignOffStore
 from prisma_assets.store.workflow_record import NewSignOff
 
