@@ -14,6 +14,7 @@ from prisma_assets.domain.workflow.sign_off import (
     SignOffState,
     Waiting,
     add_up,
+    replaceable,
     role_to_sign,
 )
 from prisma_assets.domain.workflow.template import Step, Template
@@ -70,7 +71,9 @@ class Question:
         if not isinstance(state, Waiting):
             return ()
         to = self.escalated_to
-        return state.roles if to is None or to in state.roles else (*state.roles, to)
+        if to is None or to in state.roles or not replaceable(state.roles):
+            return state.roles
+        return (*state.roles, to)
 
     @property
     def escalated_to(self) -> str | None:

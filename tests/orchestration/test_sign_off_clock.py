@@ -139,6 +139,22 @@ def test_the_preparer_and_strangers_do_not_stand_in(office):
         trial.sign(execution_id, "s1", "prep")
 
 
+def test_nobody_stands_in_for_the_quality_reviewer(office):
+    """Whoever reviews is outside the team: a partner of it who signs instead would be no review."""
+    gate = {**ESCALATED["sign_off"], "roles": ["EQR"]}
+    trial = office({**STEP, "sign_off": gate})
+    execution_id = waiting(trial)
+    escalate_now(trial)
+    execution = trial.execution(execution_id)
+
+    with pytest.raises(InputError, match="now needs EQR"):
+        trial.sign(execution_id, "s1", "pat")
+
+    assert trial.ask(lambda s: report(s, execution, trial.template))["waiting_for"] == {
+        "s1": ["EQR"]
+    }
+
+
 def test_what_was_given_in_advance_does_not_stand_in(office):
     """Nobody knew then that it would be escalated."""
     trial = office(ESCALATED)

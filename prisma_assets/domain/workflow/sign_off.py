@@ -78,6 +78,14 @@ class Refused:
     reason: str
 
 
+def replaceable(roles: Sequence[str]) -> tuple[str, ...]:
+    """Roles in whose place another may sign once a sign-off is escalated.
+
+    Never the quality reviewer's: whoever reviews is eligible and outside the team (ISQM 2 paragraphs 18-19).
+    """
+    return tuple(role for role in roles if role != "EQR")
+
+
 def add_up(
     required: Sequence[str],
     decisions: Sequence[GivenDecision],
@@ -132,11 +140,12 @@ def role_to_sign(
     if barred is not None:
         return Refused(reason=barred)
     offered = [given.role] if given.role is not None else sorted(given.roles)
-    for role in open_roles[:1] if in_turn else open_roles:
+    turn = open_roles[:1] if in_turn else open_roles
+    for role in turn:
         if role in offered:
             return role
-    if given.may_stand_in and open_roles:
-        return open_roles[0]
+    if given.may_stand_in and replaceable(turn):
+        return replaceable(turn)[0]
     wanted = open_roles[0] if in_turn else " or ".join(dict.fromkeys(open_roles))
     return Refused(
         reason=f"the sign-off now needs {wanted}; {given.user} is {', '.join(sorted(given.roles))}"

@@ -100,13 +100,24 @@ def stand_in(user, *roles, kind="approve"):
         ),
         (["MANAGER", "MANAGER"], [stand_in("pat", "PARTNER")] * 2, Waiting(roles=("MANAGER",))),
         (["MANAGER"], [stand_in("prep", "PARTNER")], Waiting(roles=("MANAGER",))),
+        (["EQR"], [stand_in("pat", "PARTNER")], Waiting(roles=("EQR",))),
+        (["EQR", "MANAGER"], [stand_in("pat", "PARTNER")], Waiting(roles=("EQR",))),
         (
             ["MANAGER"],
             [stand_in("pat", "PARTNER", kind="reject")],
             Rejected(user="pat", comment="because"),
         ),
     ],
-    ids=["in place", "own role first", "two people", "one person once", "preparer", "reject"],
+    ids=[
+        "in place",
+        "own role first",
+        "two people",
+        "one person once",
+        "preparer",
+        "never the reviewer",
+        "beside the reviewer",
+        "reject",
+    ],
 )
 def test_after_an_escalation_others_stand_in_and_the_rules_hold(required, decisions, expected):
     assert add_up(required, decisions, in_turn=False, preparer="prep") == expected
