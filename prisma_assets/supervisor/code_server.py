@@ -8,8 +8,13 @@ from resources.dagster_home import LOCATION_NAME
 
 def serve(socket_path: str) -> None:
     """Answer on the socket until told to stop."""
+    import dagster._grpc.server as grpc_server
     from dagster._cli.api import grpc_command
 
+    from prisma_assets.supervisor.reload import ReloadingServer
+
+    # The command takes its class by this name (dagster/_cli/api.py).
+    grpc_server.DagsterApiServer = ReloadingServer  # type: ignore[misc]
     Path(socket_path).unlink(missing_ok=True)
     options = {
         "--socket": socket_path,
