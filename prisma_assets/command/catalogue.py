@@ -20,13 +20,17 @@ def register(app: typer.Typer) -> None:
 
 @templates.command("list")
 def list_templates(as_json: AsJson = False) -> None:
-    """List the templates.
+    """List the templates, and by which versions of them executions still run.
 
-    What is wrong with those that cannot be used follows on standard error.
+    What is wrong with those that cannot be used follows on standard error. `in_use` is null when no database runs.
     """
-    from prisma_assets.command.connection import library
+    from dataclasses import asdict
 
-    found = library(Settings.from_environ())
+    from prisma_assets.command.connection import library, versions_in_use
+
+    settings = Settings.from_environ()
+    found = library(settings)
+    in_use = versions_in_use(settings)
     rows = [(t.name, t.version, len(t.steps), t.title) for t in found.templates.values()]
     if as_json:
         keys = ("name", "version", "steps", "title")
@@ -34,10 +38,19 @@ def list_templates(as_json: AsJson = False) -> None:
             {
                 "templates": [dict(zip(keys, r, strict=True)) for r in rows],
                 "problems": list(found.problems),
+                "in_use": None
+                if in_use is None
+                else [{**asdict(v), "job": found.job_of(v.name, v.sha256)} for v in in_use],
             }
         )
         return
     table(["name", "version", "steps", "title"], rows)
+    if in_use:
+        say("")
+        table(
+            ["running", "version", "executions", "job"],
+            [(v.name, v.version, v.executions, found.job_of(v.name, v.sha256)) for v in in_use],
+        )
     for problem in found.problems:
         note(problem)
 

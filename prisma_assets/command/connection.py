@@ -11,9 +11,10 @@ from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.domain.errors import InputError
 from prisma_assets.engine.library import TemplateLibrary, product_library
 from prisma_assets.settings import Settings
-from prisma_assets.store.database import Database
+from prisma_assets.store.database import Database, DatabaseUnavailableError, NotMigratedError
 from prisma_assets.store.migrate import migrate
-from prisma_assets.store.server import ServerUrls, running_server
+from prisma_assets.store.pinning import RunningVersion, running_versions
+from prisma_assets.store.server import ServerUrls, is_running, running_server
 from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution
 
@@ -61,3 +62,14 @@ def firm() -> AgentRegistry:
 def library(settings: Settings) -> TemplateLibrary:
     """The templates that ship and those of `PRISMA_TEMPLATES`."""
     return product_library(settings, agents=firm().ids)
+
+
+def versions_in_use(settings: Settings) -> list[RunningVersion] | None:
+    """Contents of templates that executions which are not over work by; None when no database runs that could say."""
+    if not is_running(settings):
+        return None
+    try:
+        with running_server(settings) as urls:
+            return ask(urls, lambda store: running_versions(store.database))
+    except (DatabaseUnavailableError, NotMigratedError):
+        return None

@@ -13,6 +13,7 @@ from prisma_assets.settings import Settings
 from prisma_assets.store.catalog import SyncConnection
 from prisma_assets.store.database import address
 from prisma_assets.store.embedded import EmbeddedServer
+from prisma_assets.store.embedded_postmaster import living_postmaster
 from prisma_assets.store.migrate import connected
 from prisma_assets.store.named_query import named_query
 
@@ -50,6 +51,13 @@ def running_server(settings: Settings) -> Iterator[ServerUrls]:
     else:
         with EmbeddedServer(settings.home).in_use() as url:
             yield _prepared(url)
+
+
+def is_running(settings: Settings) -> bool:
+    """Whether there is a database that `running_server` need not start."""
+    if settings.database_url is not None:
+        return True
+    return living_postmaster(settings.home.resolve() / "postgres") is not None
 
 
 def _prepared(url: str) -> ServerUrls:
