@@ -1,4 +1,4 @@
-"""The benchmark's two shapes as jobs: a DAG 1 -> 12 x 0.2 s -> 1 and a chain of 14 empty steps.
+"""The benchmark's shapes as jobs: a DAG 1 -> 12 x 0.2 s -> 1, a chain of 14 empty steps, and fan-outs over a list.
 
 As compiled templates (durable: every step's result in PostgreSQL) and as bare Dagster ops for Dagster's own executors.
 """
@@ -19,6 +19,7 @@ from prisma_assets.engine.library import TemplateLibrary
 
 WAIT_SECONDS = 0.2
 WIDTH = 12
+FAN_OUTS = (10, 100, 300, 1000)
 AGENT = "prisma-core-001"
 
 
@@ -35,7 +36,7 @@ class WaitProvider:
         """Wait as long as the task's name says."""
         await asyncio.sleep(WAIT_SECONDS if task.task == "wait" else 0)
         return AgentResult(
-            outputs={"step": task.step_id},
+            outputs={"step": task.step_id, "items": list(range(task.parameters.get("width", 0)))},
             usage=Usage(provider=self.name, cost_usd=Decimal(0)),
             agent_version=card.version,
         )
@@ -65,6 +66,32 @@ def _template(name: str) -> Template:
         }
         for i, task, after in shape(name)
     ]
+    return _of_steps(name, steps)
+
+
+def _fan_out(width: int) -> Template:
+    about = {"objective": "Measured.", "agent": AGENT}
+    listed = {
+        "id": "list",
+        "name": "list_items",
+        "title": "list",
+        "task": "nothing",
+        "parameters": {"width": width},
+        **about,
+    }
+    each = {
+        "id": "each",
+        "name": "wait_for_each",
+        "title": "each",
+        "task": "wait",
+        "after": ["list"],
+        "for_each": {"items": "steps.list.items", "max_concurrent": max(FAN_OUTS)},
+        **about,
+    }
+    return _of_steps(f"fan_{width}", [listed, each])
+
+
+def _of_steps(name: str, steps: list[dict[str, Any]]) -> Template:
     return Template.model_validate(
         {
             "name": f"bench_{name}",
@@ -76,21 +103,30 @@ def _template(name: str) -> Template:
     )
 
 
+@cache
 def templates() -> dict[str, Template]:
-    """The two shapes as templates, by name."""
-    return {t.name: t for t in (_template("dag"), _template("chain"))}
+    """The two shapes and the fan-outs as templates, by name."""
+    fans = (_fan_out(width) for width in FAN_OUTS)
+    return {t.name: t for t in (_template("dag"), _template("chain"), *fans)}
+
+
+@cache
+def registry() -> AgentRegistry:
+    """The firm's agents, one of which takes as many calls as the widest shape makes: its limit is not what is measured."""
+    cards = [
+        c.model_copy(update={"max_concurrency": max(FAN_OUTS), "instances": 1})
+        if c.id == AGENT
+        else c
+        for c in firm_cards()
+    ]
+    return AgentRegistry(cards)
 
 
 @cache
 def product_defs() -> dg.Definitions:
     """The shapes compiled exactly as the product compiles its templates."""
-    # As many at once as the DAG is wide: the limit of one agent is not what is measured.
-    cards = [
-        c.model_copy(update={"max_concurrency": 64, "instances": 1}) if c.id == AGENT else c
-        for c in firm_cards()
-    ]
     return build_defs(
-        TemplateLibrary(templates=templates()), AgentRegistry(cards), {"embedded": WaitProvider()}
+        TemplateLibrary(templates=templates()), registry(), {"embedded": WaitProvider()}
     )
 
 
@@ -102,6 +138,26 @@ def product_dag() -> dg.JobDefinition:
 def product_chain() -> dg.JobDefinition:
     """The chain as a compiled template."""
     return product_defs().get_job_def("bench_chain_job")
+
+
+def product_fan_10() -> dg.JobDefinition:
+    """A for-each over 10 items."""
+    return product_defs().get_job_def("bench_fan_10_job")
+
+
+def product_fan_100() -> dg.JobDefinition:
+    """A for-each over 100 items."""
+    return product_defs().get_job_def("bench_fan_100_job")
+
+
+def product_fan_300() -> dg.JobDefinition:
+    """A for-each over 300 items."""
+    return product_defs().get_job_def("bench_fan_300_job")
+
+
+def product_fan_1000() -> dg.JobDefinition:
+    """A for-each over 1,000 items."""
+    return product_defs().get_job_def("bench_fan_1000_job")
 
 
 def _bare(name: str, executor: dg.ExecutorDefinition) -> dg.JobDefinition:
