@@ -12,6 +12,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from prisma_assets.domain.errors import InputError
+from prisma_assets.domain.yaml_quick import (
+    QuickMapping,
+    QuickSequence,
+    UnusualError,
+    read_plain,
+)
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -37,11 +43,22 @@ def parse_yaml(text: str, *, file: str) -> Any:
     Raises:
         InputError: Not YAML, a key given twice, or no mapping at the top.
     """
+    try:
+        data = read_plain(text)
+    except UnusualError:
+        data = _read_any(text, file=file)
+    if not isinstance(data, Mapping):
+        raise InputError(f"{file}:1:1: expected `key: value` lines, found {_kind(data)}")
+    return data
+
+
+def _read_any(text: str, *, file: str) -> Any:
+    """Read YAML of every kind, ten times slower; says what is wrong with what is none."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
-        data = YAML(typ="rt").load(StringIO(text))
+        return YAML(typ="rt").load(StringIO(text))
     except MarkedYAMLError as error:
         # What runs into the end of the file is mended where it began.
         marks = [error.problem_mark, error.context_mark]
@@ -52,9 +69,6 @@ def parse_yaml(text: str, *, file: str) -> Any:
         raise InputError(f"{where}: not valid YAML: {_one_line(error.problem)}") from error
     except YAMLError as error:
         raise InputError(f"{file}: not valid YAML: {_one_line(error)}") from error
-    if not isinstance(data, Mapping):
-        raise InputError(f"{file}:1:1: expected `key: value` lines, found {_kind(data)}")
-    return data
 
 
 def validate(data: Any, model: type[Model], *, file: str) -> Model:
@@ -87,6 +101,8 @@ def position(data: Any, path: Iterable[str | int]) -> tuple[int, int] | None:
 
 
 def _child_position(node: Any, part: str | int) -> tuple[int, int] | None:
+    if isinstance(node, QuickMapping | QuickSequence):
+        return node.places.get(part)
     marks = getattr(getattr(node, "lc", None), "data", None)
     if not marks or part not in marks:
         return None
