@@ -31,8 +31,8 @@ def _show_to_person(found: Mapping[str, Any]) -> None:
                 f"  prisma-assets approve {found['execution_id']} {step_id} --as USER --decision approve --comment '...'"
             )
         say(f"  prisma-assets resume {found['execution_id']}")
-    for stale in found["stale_sign_offs"]:
-        say("", stale["sentence"])
+    if found["stale_sign_offs"]:
+        say("", *(stale["sentence"] for stale in found["stale_sign_offs"]))
     if found["error"]:
         say("", ": ".join(filter(None, (found["error"]["step_id"], found["error"]["message"]))))
 

@@ -277,5 +277,5 @@ def test_finished_work_is_done_again_and_signed_again(office, sample, tmp_path):
     assert "open again: a05, a06, a07, a08" in opened.err
     assert resumed["waiting_for"] == {"a05": ["MANAGER"]}
     assert {s["step_id"] for s in resumed["stale_sign_offs"]} >= {"a05", "a14"}
-    assert "a05 was done again with the same outputs" in resumed["stale_sign_offs"][0]["sentence"]
+    assert "a05 done again with the same outputs" in resumed["stale_sign_offs"][0]["sentence"]
     assert [r["reason"] for r in resumed["redos"]] == ["new law"]

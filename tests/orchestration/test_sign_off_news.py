@@ -26,6 +26,14 @@ IN_TURN = {**ANY_ORDER, "sign_off": {**ANY_ORDER["sign_off"], "in_turn": True}}
 def office(firm, database_url, monkeypatch):
     """A firm with a database of its own."""
     monkeypatch.setenv("DATABASE_URL", database_url)
+    for name in (
+        "PRISMA_SMTP_URL",
+        "PRISMA_MAIL_FROM",
+        "PRISMA_MAIL_TO",
+        "PRISMA_WEBHOOK_URL",
+        "PRISMA_WEBHOOK_SECRET",
+    ):
+        monkeypatch.delenv(name, raising=False)
     return lambda *steps, **extra: replace(firm(*steps, **extra), url=database_url)
 
 

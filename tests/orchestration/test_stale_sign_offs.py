@@ -73,7 +73,7 @@ def test_work_sent_back_is_asked_again_with_what_changed(audit):
     assert stale["signed_at"] is not None
     assert stale["changes"][0]["keys"] == ({"key": "materiality", "before": 100, "after": 120},)
     assert stale["sentence"].endswith(
-        "counts no more: s1 was done again: materiality from 100 to 120; s2 was done again with the same outputs"
+        "counts no more: s1 done again, materiality from 100 to 120; s2 done again with the same outputs"
     )
     assert "materiality from 100 to 120" in shown_in_dagster(audit, run.run_id, "s2_test")
 
@@ -123,7 +123,7 @@ def test_a_result_changed_in_place_takes_the_signature_with_it(audit):
     }  # fmt: skip
     assert found["status"] == "WAITING_APPROVAL"
     assert {s["user"]: s["step_id"] for s in found["stale_sign_offs"]} == {"max": "s2", "pat": "s3"}
-    assert "s1 was changed in place" in found["stale_sign_offs"][0]["sentence"]
+    assert "s1 changed in place" in found["stale_sign_offs"][0]["sentence"]
 
 
 def test_an_execution_never_ends_completed_on_a_stale_sign_off(firm):

@@ -53,18 +53,18 @@ class StepChange:
     """Outputs that differ; None: not known, because the result is under way or the earlier one is not kept."""
 
     @property
-    def sentence(self) -> str:
-        """What changed, for a person; long values are cut."""
+    def news(self) -> str:
+        """What became of the step, without its name; long values are cut."""
         if self.iteration_after is None:
-            return f"{self.step_id} has no result any more"
+            return "gone"
         if self.is_under_way:
-            return f"{self.step_id} is being done again"
+            return "being done again"
         if self.keys is None:
-            return f"{self.step_id} was changed in place; its earlier outputs are not kept"
+            return "changed in place, the earlier outputs not kept"
         if not self.keys:
-            return f"{self.step_id} was done again with the same outputs"
+            return "done again with the same outputs"
         told = ", ".join(f"{c.key} from {_short(c.before)} to {_short(c.after)}" for c in self.keys)
-        return f"{self.step_id} was done again: {told}"
+        return f"done again, {told}"
 
 
 def shown_of(template: Template, step_id: str, records: Mapping[str, StepRecord]) -> Shown:

@@ -23,7 +23,10 @@ class StaleSignOff:
     def sentence(self) -> str:
         """Who had signed, when, and what changed since."""
         who = f"{self.user} as {self.role}" if self.role is not None else self.user
-        told = "; ".join(change.sentence for change in self.changes)
+        steps: dict[str, list[str]] = {}
+        for change in self.changes:
+            steps.setdefault(change.news, []).append(change.step_id)
+        told = "; ".join(f"{', '.join(ids)} {news}" for news, ids in steps.items())
         return (
             f"{self.step_id}: {who} signed on {self.signed_at:%Y-%m-%d %H:%M} UTC, "
             f"which counts no more: {told}"

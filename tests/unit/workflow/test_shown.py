@@ -159,22 +159,22 @@ def test_a_change_names_every_output_with_both_values():
         KeyChange(key="new", before=None, after=True),
     )
     assert (
-        found.sentence
-        == 'a was done again: gone from "y" to null, m.overall from 100 to 120, new from null to true'
+        found.news
+        == 'done again, gone from "y" to null, m.overall from 100 to 120, new from null to true'
     )
 
 
 @pytest.mark.parametrize(
     ("now", "earlier", "sentence"),
     [
-        (record("a", iteration=2, x=1), {"x": 1}, "a was done again with the same outputs"),
-        (record("a", "PENDING", iteration=2, sha=None), {"x": 1}, "a is being done again"),
-        (record("a", sha="2", x=2), None, "a was changed in place; its earlier outputs are not kept"),
-        (None, None, "a has no result any more"),
+        (record("a", iteration=2, x=1), {"x": 1}, "done again with the same outputs"),
+        (record("a", "PENDING", iteration=2, sha=None), {"x": 1}, "being done again"),
+        (record("a", sha="2", x=2), None, "changed in place, the earlier outputs not kept"),
+        (None, None, "gone"),
     ],
 )  # fmt: skip
 def test_a_change_says_what_is_known_of_it(now, earlier, sentence):
-    assert change(now, earlier).sentence == sentence
+    assert change(now, earlier).news == sentence
 
 
 def test_true_is_not_one():
@@ -185,7 +185,7 @@ def test_a_register_is_cut_in_the_sentence_and_kept_whole_beside_it():
     long = list(range(100))
     found = change(record("a", iteration=2, x=long), {"x": []})
 
-    assert len(found.sentence) < 110
+    assert len(found.news) < 110
     assert found.keys is not None
     assert found.keys[0].after == long
 
@@ -204,6 +204,6 @@ def test_a_stale_sign_off_says_who_had_signed_when_and_what_changed():
 
     assert stale.sentence == (
         "d: pat as PARTNER signed on 2026-03-02 09:30 UTC, which counts no more: "
-        "a is being done again; b is being done again"
+        "a, b being done again"
     )
     assert replace(stale, role=None).sentence.startswith("d: pat signed on")
