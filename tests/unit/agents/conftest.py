@@ -20,15 +20,20 @@ class ListLedger:
 
     def __init__(self):
         self.entries: list[RecordedCall] = []
+        self.asked: list[str] = []
         self.error: Exception | None = None
 
     async def record(self, call: RecordedCall) -> None:
         if self.error:
             raise self.error
-        if call.outcome != "ok" or await self.recorded(call.call_id) is None:
+        if call.outcome != "ok" or self._result(call.call_id) is None:
             self.entries.append(call)
 
     async def recorded(self, call_id: str) -> AgentResult | None:
+        self.asked.append(call_id)
+        return self._result(call_id)
+
+    def _result(self, call_id: str) -> AgentResult | None:
         return next((e.result for e in self.entries if e.call_id == call_id and e.result), None)
 
     def outcomes(self) -> list[str]:
@@ -96,7 +101,7 @@ class Firm:
         )
         self._calls = 0
 
-    async def call(self, **task: Any) -> AgentResult:
+    async def call(self, *, is_new: bool = False, **task: Any) -> AgentResult:
         self._calls += 1
         values = {
             "call_id": f"call-{self._calls}",
@@ -104,7 +109,7 @@ class Firm:
             "task": "follow_script",
             "step_id": "a01",
         }
-        return await self.gateway.call(AgentTask(**(values | task)))
+        return await self.gateway.call(AgentTask(**(values | task)), is_new=is_new)
 
     async def _pause(self, seconds: float) -> None:
         self.pauses.append(seconds)

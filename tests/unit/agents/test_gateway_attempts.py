@@ -71,6 +71,20 @@ def test_a_recorded_call_is_not_made_again(firm):
     assert len(firm.provider.served) == 1
 
 
+def test_the_ledger_is_asked_unless_nobody_ever_began_the_call(firm):
+    """Whoever stored that the work begins for the first time knows it; asking took a round trip per step."""
+    firm = firm(failing())
+
+    async def run():
+        await firm.call(call_id="new", is_new=True)
+        return await firm.call(call_id="new"), await firm.call(call_id="old")
+
+    asyncio.run(run())
+
+    assert firm.ledger.asked == ["new", "old"]
+    assert len(firm.provider.served) == 2  # the first is recorded all the same
+
+
 def test_the_same_call_twice_at_once_is_made_once(firm):
     async def slow(_provider, _task):
         await asyncio.sleep(0.01)
