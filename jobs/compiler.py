@@ -142,9 +142,11 @@ def _open_op(template: Template, graph_name: str) -> dg.OpDefinition:
     )
     async def _open(context: dg.OpExecutionContext) -> AsyncIterator[dg.Output[None]]:
         session: RunSession = getattr(context.resources, SESSION)
-        with _told(session):
-            execution = await session.open(template, context.run, context.op_config)
-        _fail_lost(context.instance, session.lost_runs)
+        try:
+            with _told(session):
+                execution = await session.open(template, context.run, context.op_config)
+        finally:
+            _fail_lost(context.instance, session.lost_runs)
         tags = session.tags(execution)
         # Whoever launched the run may have named them all.
         if not tags.items() <= context.run.tags.items():

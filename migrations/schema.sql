@@ -154,6 +154,7 @@ CREATE TABLE workflow_executions (
     cancel_requested_at   timestamptz,  -- NULL: nobody asks for its end; a run looks here while it works
     cancel_requested_by   text,
     cancel_reason         text,
+    run_asked_at          timestamptz,  -- somebody wants it run, and no run has taken it up yet
     CONSTRAINT workflow_executions_idempotent UNIQUE (org_id, idempotency_key),
     CONSTRAINT workflow_executions_cancel_says_who CHECK (num_nonnulls(cancel_requested_at, cancel_requested_by, cancel_reason) IN (0, 3))
 );
@@ -462,7 +463,33 @@ CREATE TABLE execution_runs (
     workflow_execution_id uuid NOT NULL REFERENCES workflow_executions ON DELETE CASCADE,
     dagster_run_id        text NOT NULL,
     started_at            timestamptz NOT NULL DEFAULT clock_timestamp(),
+    kind                  text NOT NULL DEFAULT 'work' CHECK (kind IN ('work', 'compensation')),
+    ended_at              timestamptz,  -- NULL: under way, or its process died
     PRIMARY KEY (workflow_execution_id, dagster_run_id)
+);
+
+-- What undid the work of a step after its execution had failed or was cancelled; never done twice.
+CREATE TABLE step_compensations (
+    workflow_execution_id uuid NOT NULL REFERENCES workflow_executions ON DELETE CASCADE,
+    step_id               text NOT NULL,
+    iteration             integer NOT NULL CHECK (iteration >= 1),  -- the pass whose work is undone
+    status                text NOT NULL CHECK (status IN ('RUNNING', 'COMPLETED', 'FAILED')),
+    attempt               integer NOT NULL DEFAULT 1 CHECK (attempt >= 1),  -- how often a run took it up
+    agent_id              text NOT NULL CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
+    agent_version         text,
+    output                jsonb,
+    workpaper             jsonb,
+    error                 jsonb,  -- {step_id, class, message}
+    duration_ms           bigint CHECK (duration_ms >= 0),
+    tokens                bigint NOT NULL DEFAULT 0 CHECK (tokens >= 0),
+    cost_usd              numeric(14,6) CHECK (cost_usd >= 0),
+    settled_by            text,  -- a person who undid the work by hand
+    reason                text,
+    started_at            timestamptz NOT NULL DEFAULT clock_timestamp(),
+    completed_at          timestamptz,
+    PRIMARY KEY (workflow_execution_id, step_id, iteration),
+    CONSTRAINT step_compensations_by_hand_says_why CHECK ((settled_by IS NULL) = (reason IS NULL)),
+    CONSTRAINT step_compensations_has_an_end CHECK ((status = 'RUNNING') = (completed_at IS NULL))
 );
 
 -- The content of every template an execution has worked by, as it was then.

@@ -16,7 +16,7 @@ from prisma_assets.engine.library import TemplateLibrary, product_library
 from prisma_assets.engine.pinning import with_former, with_needed
 from prisma_assets.settings import Settings
 from resources.workflow import database_url, run_session
-from sensors.approval import approval_resume_sensor
+from sensors.resume import resume_sensor
 from sensors.outbox import notification_sensor
 from sensors.sign_off_clock import sign_off_clock_sensor
 
@@ -36,7 +36,7 @@ def build_defs(
         for name, template in library.jobs.items()
     }
     sending, clock = notification_job(), sign_off_clock_job(library)
-    sensors = [approval_resume_sensor(library, jobs)] if jobs else []
+    sensors = [resume_sensor(library, jobs)] if jobs else []
     return dg.Definitions(
         jobs=[*jobs.values(), sending, clock],
         sensors=[*sensors, notification_sensor(sending), sign_off_clock_sensor(clock)],

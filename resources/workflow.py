@@ -1,12 +1,13 @@
 """What a workflow run needs: one session per run that opens the store, the gateway and the execution in the run's loop."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.storage.tags import SENSOR_NAME_TAG
 
 from prisma_assets.agents.contract import AgentProvider
 from prisma_assets.agents.gateway import AgentGateway
@@ -18,9 +19,10 @@ from prisma_assets.engine.call_ledger import PostgresCallLedger
 from prisma_assets.engine.cancel import obey, refuse_cancelled
 from prisma_assets.engine.opening import Opening, open_execution
 from prisma_assets.engine.pinning import changed_agents, pinned_registry
+from prisma_assets.engine.recovery import give_up
 from prisma_assets.engine.run import ExecutionRun
 from prisma_assets.store.database import Database
-from prisma_assets.store.run_lock import RunLock
+from prisma_assets.store.run_lock import AlreadyRunningError, RunLock
 from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution
 
@@ -68,6 +70,7 @@ class RunSession:
                 created_by=run.tags.get("user", "dagster-ui"),
                 sign_offs=Path(sign_offs) if sign_offs else None,
                 idempotency_key=f"dagster:{run.root_run_id or run.run_id}",
+                is_asked_for=True,
             )
             execution, _ = await open_execution(store, opening)
             execution_id = execution.id
@@ -125,9 +128,11 @@ class RunSession:
                 f"execution {execution.id} is {execution.status}; nothing is left to do, start a new one"
             )
         await refuse_cancelled(store, execution.id)
+        _check_content(template, execution)
         if execution.status == "RUNNING":
             self.lost_runs = await store.runs(execution.id)
-        _check_content(template, execution)
+            if SENSOR_NAME_TAG in run.tags:  # A person who resumes it knows what they want.
+                await give_up(store, execution)
         self.changed_agents = changed_agents(execution, self._registry)
         registry = await pinned_registry(store.database, execution, self._registry)
         gateway = AgentGateway(registry, self._providers, PostgresCallLedger(store.database))
@@ -136,18 +141,28 @@ class RunSession:
         await taken.load()
         self._held.push_async_callback(taken.aclose)
         await store.take_up(execution.id, run_id=run.run_id)
-        self._obey(store, execution.id, run.run_id)
+        self._hold(obey(store, execution.id, _STOPS[run.run_id]))
+        self._hold(_keep(lock, _STOPS[run.run_id]))
         self._run = taken
         return execution
 
-    def _obey(self, store: WorkflowStore, execution_id: str, run_id: str) -> None:
-        obeying = asyncio.create_task(obey(store, execution_id, _STOPS[run_id]))
+    def _hold(self, watch: Coroutine[Any, Any, None]) -> None:
+        """Have this done beside the steps, for as long as the session lasts."""
+        watching = asyncio.create_task(watch)
 
         async def end() -> None:
-            obeying.cancel()
-            await asyncio.gather(obeying, return_exceptions=True)
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
 
         self._held.push_async_callback(end)
+
+
+async def _keep(lock: RunLock, stop: Callable[[], None]) -> None:
+    """Keep the hold on the execution; without it the run stops, for another has taken the execution up."""
+    try:
+        await lock.keep()
+    except AlreadyRunningError:
+        stop()
 
 
 def stop_by(run_id: str, stop: Callable[[], None]) -> None:

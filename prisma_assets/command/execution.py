@@ -19,6 +19,7 @@ from prisma_assets.engine.cancel import Cancel
 from prisma_assets.engine.cancel import cancel as cancel_execution
 from prisma_assets.engine.opening import Opening, checked, store_opening
 from prisma_assets.engine.pinning import pinned_template
+from prisma_assets.engine.recovery import stuck_executions
 from prisma_assets.engine.redo import RedoRequest
 from prisma_assets.engine.redo import redo as redo_steps
 from prisma_assets.engine.report import report
@@ -28,6 +29,7 @@ from prisma_assets.store.cancel import withdraw_cancel
 from prisma_assets.store.pinning import touch
 from prisma_assets.store.run_lock import is_worked_on
 from prisma_assets.store.server import ServerUrls
+from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution, NewSignOff
 
 _TAG = "prisma/execution_id"
@@ -66,6 +68,7 @@ def run(settings: Settings, asked: Asked, *, as_json: bool) -> int:
         inputs=_given_inputs(template, asked),
         created_by=asked.user or _me(),
         sign_offs=asked.sign_offs,
+        is_asked_for=True,
     )
     ready = checked(opening)
     _warn(ready.execution.context["engagement_folder"])
@@ -81,14 +84,20 @@ def status(settings: Settings, execution_id: str, *, as_json: bool) -> int:
     with migrated_server(settings) as urls:
         execution = ask(urls, lambda store: known(store, execution_id))
         template = _work_on(settings, urls, execution).template
-        if execution.status == "RUNNING" and not ask(
-            urls, lambda store: is_worked_on(store.database, execution.id)
-        ):
-            note(
-                f"the process that worked on it has died; `prisma-assets resume {execution.id}` continues it"
-            )
+        for sentence in ask(urls, lambda store: _trouble(store, execution, template)):
+            note(sentence)
         show(ask(urls, lambda store: report(store, execution, template)), as_json=as_json)
     return 0
+
+
+async def _trouble(store: WorkflowStore, execution: Execution, template: Template) -> list[str]:
+    """What keeps an execution that is under way from going on, in sentences."""
+    if execution.status == "RUNNING" and not await is_worked_on(store.database, execution.id):
+        return [
+            f"the process that worked on it has died; `prisma-assets resume {execution.id}` continues it"
+        ]
+    stuck = await stuck_executions(store, lambda _: template, execution_id=execution.id)
+    return [s.sentence for s in stuck]
 
 
 def approve(settings: Settings, execution_id: str, given: Given, *, as_json: bool) -> int:
@@ -127,6 +136,7 @@ def resume(settings: Settings, execution_id: str, *, as_json: bool) -> int:
         # Definitions that load from now on hold its content, however old it is.
         ask(urls, lambda store: touch(store.database, execution.template_sha256))
         ask(urls, lambda store: withdraw_cancel(store.database, execution.id))
+        ask(urls, lambda store: store.ask_for_run(execution.id))
         return _do(settings, urls, work, as_json=as_json)
 
 

@@ -50,6 +50,8 @@ class Opening:
     sign_offs: Path | None = None
     idempotency_key: str | None = None
     """The same key starts one execution, however often it is asked for."""
+    is_asked_for: bool = False
+    """True: whoever opens it runs it at once; should they die first, it is run all the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +120,7 @@ def checked(opening: Opening) -> CheckedOpening:
         engagement_id=facts.id if facts else None,
         period=f"{facts.period.start}/{facts.period.end}" if facts else None,
         idempotency_key=opening.idempotency_key,
+        is_asked_for=opening.is_asked_for,
     )
     return CheckedOpening(execution=new, advance=advance)
 

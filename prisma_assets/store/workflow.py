@@ -13,11 +13,12 @@ from prisma_assets.store.workflow_record import (
     NewExecution,
     NewSignOff,
     Redo,
+    ResumableExecution,
+    SilentExecution,
     StartedStep,
     StepFinish,
     StepRow,
     StepStart,
-    WaitingExecution,
 )
 
 
@@ -47,6 +48,7 @@ class WorkflowStore:
             "context": dict(new.context),
             "dagster_job": new.dagster_job,
             "idempotency_key": new.idempotency_key,
+            "is_asked_for": new.is_asked_for,
             "created_by": new.created_by,
         }
         async with self.database.transaction() as tx:
@@ -73,19 +75,55 @@ class WorkflowStore:
             _execution(r) for r in await self.database.fetch("recent_executions", {"limit": limit})
         ]
 
-    async def waiting(self, limit: int) -> list[WaitingExecution]:
-        """Executions that rest and may go on, latest news first."""
-        rows = await self.database.fetch("waiting_executions", {"limit": limit})
+    async def resumable(self, limit: int, *, asked_seconds: float) -> list[ResumableExecution]:
+        """Executions that may go on, latest news first.
+
+        Args:
+            limit: How many at most.
+            asked_seconds: So long ago somebody must have asked for a run that nobody has taken up.
+        """
+        params = {"limit": limit, "asked_seconds": asked_seconds}
+        rows = await self.database.fetch("resumable_executions", params)
         return [
-            WaitingExecution(
+            ResumableExecution(
                 id=str(r["workflow_execution_id"]),
                 template_name=r["template_name"],
                 template_sha256=r["template_sha256"],
                 status=r["status"],
                 runs=r["runs"],
                 decisions=r["decisions"],
+                run_asked_at=r["run_asked_at"],
             )
             for r in rows
+        ]
+
+    async def ask_for_run(self, execution_id: str) -> None:
+        """Record that somebody wants the execution run; should they die before it begins, the sensor asks again."""
+        await self.database.execute("ask_for_run", {"workflow_execution_id": execution_id})
+
+    async def deaths_in_a_row(self, execution_id: str) -> int:
+        """How many of the latest runs died without a step done since."""
+        params = {"workflow_execution_id": execution_id}
+        [row] = await self.database.fetch("deaths_in_a_row", params)
+        return int(row["deaths"])
+
+    async def silent(
+        self, *, longer_than_seconds: float, execution_id: str | None = None
+    ) -> list[SilentExecution]:
+        """Executions said to be worked on of which nothing was heard for so long; all of them, or that one."""
+        params = {
+            "workflow_execution_id": execution_id,
+            "silent_seconds": longer_than_seconds,
+        }
+        return [
+            SilentExecution(
+                id=str(r["workflow_execution_id"]),
+                template_name=r["template_name"],
+                template_sha256=r["template_sha256"],
+                step_ids=tuple(r["running"]),
+                silent_seconds=r["silent_seconds"],
+            )
+            for r in await self.database.fetch("silent_executions", params)
         ]
 
     async def take_up(self, execution_id: str, *, run_id: str) -> None:

@@ -29,6 +29,8 @@ class NewExecution:
     engagement_id: str | None = None
     period: str | None = None
     idempotency_key: str | None = None
+    is_asked_for: bool = False
+    """Whether somebody wants it run as soon as it is opened."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,8 +211,8 @@ class Redo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WaitingExecution:
-    """An execution that rests and may go on: it has a new decision, or steps opened again for rework."""
+class ResumableExecution:
+    """An execution that may go on: decided, opened again for rework, left in the middle, or asked for and never begun."""
 
     id: str
     template_name: str
@@ -220,3 +222,17 @@ class WaitingExecution:
     """Dagster runs so far."""
     decisions: int
     """Decisions given so far; a new one, or a further run, makes a new run key."""
+    run_asked_at: datetime | None = None
+    """When somebody asked for a run that nobody has taken up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SilentExecution:
+    """An execution said to be worked on of which nothing was heard for a while."""
+
+    id: str
+    template_name: str
+    template_sha256: str
+    step_ids: tuple[str, ...]
+    """Steps under way."""
+    silent_seconds: float

@@ -19,7 +19,7 @@ from prisma_assets.store.notification import NotificationStore
 from prisma_assets.store.sign_off import SignOffStore
 from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import NewSignOff
-from sensors.approval import approval_resume_sensor
+from sensors.resume import resume_sensor
 from sensors.sign_off_clock import sign_off_clock_sensor
 
 STEP = {"id": "s1", "name": "plan", "title": "Plan", "objective": "T.", "agent": "audit-plan-012"}
@@ -206,7 +206,7 @@ def test_the_clocks_rejection_asks_for_the_run_that_acts_on_it(office, instance)
     trial = office(REJECTED)
     execution_id = waiting(trial)
     look(trial, after(days=3))
-    sensor = approval_resume_sensor(library(trial), {"trial": trial.job()})
+    sensor = resume_sensor(library(trial), {"trial": trial.job()})
     context = dg.build_sensor_context(instance=instance, resources={"database_url": trial.url})
 
     (request,) = sensor.evaluate_tick(context).run_requests
@@ -355,7 +355,7 @@ def test_a_decision_given_while_a_run_works_elsewhere_is_acted_on(office, instan
 
     trial.agent.answers["s2"] = sign_meanwhile
     trial.run(execution_id)
-    sensor = approval_resume_sensor(library(trial), {"trial": trial.job()})
+    sensor = resume_sensor(library(trial), {"trial": trial.job()})
     context = dg.build_sensor_context(instance=instance, resources={"database_url": trial.url})
 
     assert trial.execution(execution_id).status == "WAITING_APPROVAL"

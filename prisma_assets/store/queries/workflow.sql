@@ -2,10 +2,11 @@
 -- Creates an execution unless its idempotency key is known. Rows: the new id, none when it existed.
 insert into workflow_executions (
     workflow_execution_id, template_name, template_version, template_sha256, dagster_job, client_id, engagement_id,
-    period, context, status, idempotency_key, created_by)
+    period, context, status, idempotency_key, created_by, run_asked_at)
 values (
     %(workflow_execution_id)s, %(template_name)s, %(template_version)s, %(template_sha256)s, %(dagster_job)s,
-    %(client_id)s, %(engagement_id)s, %(period)s, %(context)s, 'PENDING', %(idempotency_key)s, %(created_by)s)
+    %(client_id)s, %(engagement_id)s, %(period)s, %(context)s, 'PENDING', %(idempotency_key)s, %(created_by)s,
+    case when %(is_asked_for)s then now() end)
 on conflict do nothing
 returning workflow_execution_id
 
@@ -30,10 +31,12 @@ from workflow_executions
 order by created_at desc
 limit %(limit)s
 
--- waiting_executions --
--- Executions that rest and may go on, latest news first: waiting with a decision given since their last run began (it may
--- have passed the step by then), or opened again for rework. Those that lack a second signature stay here and must not hide what comes later. Key: workflow_execution_id.
-select e.workflow_execution_id, e.template_name, e.template_sha256, e.status, s.decisions, r.runs
+-- resumable_executions --
+-- Executions that may go on, latest news first: waiting with a decision given since their last run began (it may have passed
+-- the step by then), opened again for rework, RUNNING (its process may have died), or asked for so long ago that whoever
+-- asked must have died before a run took it up. Those that lack a second signature stay here and must not hide what comes
+-- later. Key: workflow_execution_id.
+select e.workflow_execution_id, e.template_name, e.template_sha256, e.status, s.decisions, r.runs, e.run_asked_at
 from workflow_executions e
 cross join lateral (
     select count(*) as runs, max(started_at) as started_at
@@ -45,10 +48,48 @@ cross join lateral (
     from step_sign_offs s
     where s.workflow_execution_id = e.workflow_execution_id
 ) s
-where (e.status = 'PENDING' and e.dagster_run_id is not null)
-   or (e.status = 'WAITING_APPROVAL' and s.decided_at > r.started_at)
+where e.cancel_requested_at is null
+  and ((e.status = 'PENDING' and e.dagster_run_id is not null)
+    or (e.status = 'WAITING_APPROVAL' and s.decided_at > r.started_at)
+    or e.status = 'RUNNING'
+    or (e.status in ('PENDING', 'WAITING_APPROVAL', 'FAILED', 'CANCELLED')
+        and e.run_asked_at < now() - make_interval(secs => %(asked_seconds)s)))
 order by greatest(e.updated_at, s.decided_at) desc
 limit %(limit)s
+
+-- ask_for_run --
+-- Somebody wants the execution run.
+update workflow_executions set run_asked_at = now() where workflow_execution_id = %(workflow_execution_id)s
+
+-- deaths_in_a_row --
+-- Runs of the execution that never ended, since a step was last done or a run last ended.
+select count(*)::int as deaths
+from execution_runs r
+where r.workflow_execution_id = %(workflow_execution_id)s and r.kind = 'work' and r.ended_at is null
+  and r.started_at > greatest(
+    (select max(coalesce(w.completed_at, w.started_at)) from workflow_step_executions w
+     where w.workflow_execution_id = %(workflow_execution_id)s and w.status in ('COMPLETED', 'SKIPPED', 'WAITING_APPROVAL')),
+    (select max(d.ended_at) from execution_runs d where d.workflow_execution_id = %(workflow_execution_id)s),
+    '-infinity')
+
+-- silent_executions --
+-- Executions being worked on of which nothing was heard for so long, and the steps under way. Key: workflow_execution_id.
+select e.workflow_execution_id, e.template_name, e.template_sha256, l.running,
+       extract(epoch from clock_timestamp() - l.heard_at)::float8 as silent_seconds
+from workflow_executions e
+cross join lateral (
+    select greatest(
+               max(w.started_at), max(w.completed_at),
+               (select max(r.started_at) from execution_runs r where r.workflow_execution_id = e.workflow_execution_id),
+               (select max(c.incurred_at) from agent_cost_tracking c where c.workflow_execution_id = e.workflow_execution_id)
+           ) as heard_at,
+           coalesce(array_agg(distinct w.step_id) filter (where w.status = 'RUNNING'), '{}') as running
+    from workflow_step_executions w
+    where w.workflow_execution_id = e.workflow_execution_id
+) l
+where e.status = 'RUNNING'
+  and (%(workflow_execution_id)s::uuid is null or e.workflow_execution_id = %(workflow_execution_id)s)
+  and l.heard_at < clock_timestamp() - make_interval(secs => %(silent_seconds)s)
 
 -- take_up_execution --
 -- A run takes the execution up: remembers the run, once, and clears an earlier failure.
@@ -59,7 +100,7 @@ with run as (
 )
 update workflow_executions
 set status = 'RUNNING', dagster_run_id = %(dagster_run_id)s, error = null,
-    completed_at = null, started_at = coalesce(started_at, now()), updated_at = now()
+    completed_at = null, run_asked_at = null, started_at = coalesce(started_at, now()), updated_at = now()
 where workflow_execution_id = %(workflow_execution_id)s
 
 -- lock_execution --
@@ -67,18 +108,30 @@ where workflow_execution_id = %(workflow_execution_id)s
 select status from workflow_executions where workflow_execution_id = %(workflow_execution_id)s for update
 
 -- update_execution_status --
--- What became of the execution; counts and cost follow from its steps.
+-- What became of the execution; counts and cost follow from its steps and from what undid them. Its run has ended.
+with ended as (
+    update execution_runs r
+    set ended_at = clock_timestamp()
+    from workflow_executions e
+    where e.workflow_execution_id = %(workflow_execution_id)s and r.workflow_execution_id = e.workflow_execution_id
+      and r.dagster_run_id = e.dagster_run_id and r.ended_at is null
+)
 update workflow_executions e
 set status = %(status)s, error = %(error)s,
-    completed_at = case when %(is_ended)s then now() end,
-    cost_usd = s.cost_usd, tokens = s.tokens, updated_at = now()
+    completed_at = case when %(is_ended)s then coalesce(e.completed_at, now()) end,
+    cost_usd = s.cost_usd + c.cost_usd, tokens = s.tokens + c.tokens, updated_at = now()
 from (
     select coalesce(sum(tokens_in + tokens_out), 0) as tokens,
            -- One unpriced step leaves the total unknown, which is not the same as free.
            case when bool_and(cost_usd is not null or status = 'SKIPPED') then coalesce(sum(cost_usd), 0) end as cost_usd
     from latest_step_executions
     where workflow_execution_id = %(workflow_execution_id)s and map_key = ''
-) s
+) s, (
+    select coalesce(sum(tokens), 0) as tokens,
+           case when coalesce(bool_and(cost_usd is not null), true) then coalesce(sum(cost_usd), 0) end as cost_usd
+    from step_compensations
+    where workflow_execution_id = %(workflow_execution_id)s and status = 'COMPLETED' and settled_by is null
+) c
 where e.workflow_execution_id = %(workflow_execution_id)s
 
 -- step_records --

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from prisma_assets.engine.library import TemplateLibrary
-from sensors.approval import approval_resume_sensor
+from sensors.resume import resume_sensor
 
 STEP = {"id": "s1", "name": "a", "title": "A", "objective": "T.", "agent": "audit-plan-012"}
 ONE = {**STEP, "sign_off": {"kind": "K", "roles": ["MANAGER"]}}
@@ -33,7 +33,7 @@ def tick(instance):
             templates={trial.template.name: trial.template} if templates is None else templates
         )
         job = trial.job()
-        sensor = approval_resume_sensor(library, {trial.template.name: job})
+        sensor = resume_sensor(library, {trial.template.name: job})
         context = dg.build_sensor_context(
             instance=instance, resources={"database_url": url or trial.url}
         )
@@ -57,7 +57,7 @@ def test_nothing_waits(office, tick):
     found = tick(office(ONE))
 
     assert found.run_requests == []
-    assert found.skip_message == "no execution has a decision to act on"
+    assert found.skip_message == "nothing waits for a run: no decision to act on, and no process has died"
 
 
 def test_one_waits_and_nobody_has_signed(office, tick):
@@ -133,7 +133,7 @@ def test_the_first_of_two_signatures_is_no_decision(office, tick):
 
 def test_half_signed_executions_do_not_keep_others_waiting(office, tick, monkeypatch):
     """They stay in sight until their second signature; as many as one tick looks at once hid all that came later."""
-    monkeypatch.setattr("sensors.approval.MAX_PER_TICK", 2)
+    monkeypatch.setattr("sensors.resume.MAX_PER_TICK", 2)
     trial = office(TWO)
     halves, whole = [waiting(trial) for _ in range(2)], waiting(trial)
     for execution_id in halves:
