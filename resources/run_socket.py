@@ -62,7 +62,7 @@ def socket_folder(home: Path) -> Path:
         PrismaError: somebody else made the folder.
     """
     folder = home / "run"
-    if len(os.fsencode(folder / "code.sock")) > _PATH_BYTES:
+    if len(os.fsencode(folder / "runs.sock.new")) > _PATH_BYTES:
         name = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
         folder = Path(tempfile.gettempdir()) / f"prisma-{os.getuid()}-{name}"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -72,6 +72,11 @@ def socket_folder(home: Path) -> Path:
         )
     folder.chmod(0o700)
     return folder
+
+
+def is_there(path: str) -> bool:
+    """Whether the socket has been made; it has its name once it is listened on."""
+    return Path(path).is_socket()
 
 
 def order_run(path: str, order: RunOrder, *, seconds: float) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from prisma_assets.agents.cards import firm_cards
 from prisma_assets.agents.contract import AgentCard
 from prisma_assets.agents.ranking import FieldedIndex, closest, terms
 from prisma_assets.domain.errors import InputError
@@ -42,8 +43,13 @@ class Candidate:
 class AgentRegistry:
     """The agents by id, in the order given."""
 
-    def __init__(self, cards: Iterable[AgentCard]) -> None:
-        self._cards = {card.id: card for card in cards}
+    def __init__(self, cards: Iterable[AgentCard] | None = None) -> None:
+        """Keep the agents.
+
+        Args:
+            cards: None: those of the firm's roster.
+        """
+        self._cards = {card.id: card for card in (firm_cards() if cards is None else cards)}
 
     @property
     def ids(self) -> frozenset[str]:

@@ -56,6 +56,8 @@ class RunServer:
     socket_path: str
     warm: bool = True
     """False: each process starts a fresh Python instead of being forked as it stands."""
+    lifeline: int | None = None
+    """A descriptor whose end means that whoever needs this process is gone."""
     _ready: deque[_Standby] = field(default_factory=deque)
     _busy: set[int] = field(default_factory=set)
     _renew_at: float = 0.0
@@ -69,10 +71,9 @@ class RunServer:
                 while True:
                     self._reap()
                     self._renew()
-                    has_room = len(self._busy) < MOST_RUNS
-                    waiting, _, _ = select.select(
-                        [listener] if has_room else [], [], [], _TICK_SECONDS
-                    )
+                    waiting, _, _ = select.select(self._awaited(listener), [], [], _TICK_SECONDS)
+                    if self.lifeline in waiting:
+                        return
                     if waiting:
                         self._hand_over(listener)
             except KeyboardInterrupt:
@@ -82,15 +83,21 @@ class RunServer:
 
     @contextlib.contextmanager
     def _listening(self) -> Iterator[socket.socket]:
-        Path(self.socket_path).unlink(missing_ok=True)
+        new = Path(f"{self.socket_path}.new")
+        new.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as listener:
             before = os.umask(0o177)
-            listener.bind(self.socket_path)
+            listener.bind(str(new))
             os.umask(before)
             listener.listen(_BACKLOG)
             listener.setblocking(False)
+            new.rename(self.socket_path)
             self._listener = listener
             yield listener
+
+    def _awaited(self, listener: socket.socket) -> list[socket.socket | int]:
+        clients: list[socket.socket | int] = [listener] if len(self._busy) < MOST_RUNS else []
+        return clients if self.lifeline is None else [*clients, self.lifeline]
 
     def _hand_over(self, listener: socket.socket) -> None:
         try:
@@ -198,3 +205,11 @@ def _stop_raises() -> Iterator[None]:
 def serve(socket_path: str, *, warm: bool) -> None:
     """Answer on the socket until told to stop."""
     RunServer(socket_path, warm=warm).serve()
+
+
+if (
+    __name__ == "__main__"
+):  # For a program that is not the product: its socket, until standard input ends.
+    import prisma_assets.platform.preload  # noqa: F401 - acts on import
+
+    RunServer(sys.argv[1], lifeline=sys.stdin.fileno()).serve()

@@ -1,7 +1,7 @@
 """Follows one execution: how it stands, then every change as it happens."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.workflow.execution import ENDED
@@ -12,7 +12,7 @@ from prisma_assets.store.status_change import PresentState, StatusChange, presen
 
 async def watch(
     bus: EventBus, database: Database, execution_id: str
-) -> AsyncIterator[StatusChange]:
+) -> AsyncGenerator[StatusChange, None]:
     """Yield the present state, then every change of status, until the execution has ended.
 
     A change is yielded once. After a lost connection the state is read again and what differs is yielded; what came and
