@@ -4,7 +4,7 @@ Distances belong to `anomaly_novelty`, what is news to `anomaly_gate`, words to 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -40,7 +40,10 @@ USUAL_QUANTILES = (0.05, 0.95)
 STATE_VERSION = 1
 """Rises when a state stored before would be misread."""
 
-_MEASURES = (Sign.COURSE, Sign.LONG_COURSE, Sign.LEVEL)
+_MEASURES = {Sign.COURSE: 2.25, Sign.LONG_COURSE: 2.25, Sign.LEVEL: 5.0}
+"""How many times its usual size one of the measures must be: in pure noise too 1.5 % are the strangest, but few are so
+far out. Distances of courses gather around their median; a shift of level is half a normal curve, where five medians
+are 3.4 standard deviations."""
 _OVERALL = "overall"
 _KEPT = PAST + LONGEST
 
@@ -71,8 +74,8 @@ class AnomalyDetector:
             p_values = self._p_values()
             p_value = self._overall(p_values, bonus=RECORD_BONUS if record else 0.0)
         is_candidate = p_value <= 1 - THRESHOLD
-        size = max(self._ranks[sign].size() for sign in p_values) if is_candidate else 0.0
-        finding, self._gate = self._gate.decide(p_value, size=size, row=self._seen, at=at)
+        is_large = is_candidate and self._is_large(p_values)
+        finding, self._gate = self._gate.decide(p_value, is_large=is_large, row=self._seen, at=at)
         score = 1 - p_value
         if finding is Finding.ANOMALY:
             evidence = self._evidence(record, p_values)
@@ -107,6 +110,9 @@ class AnomalyDetector:
         """
         evidence = sum(-math.log10(p) for p in p_values.values()) / len(p_values)
         return self._ranks[_OVERALL].p_value(evidence + bonus)
+
+    def _is_large(self, measured: Iterable[Sign]) -> bool:
+        return any(self._ranks[sign].size() >= _MEASURES[sign] for sign in measured)
 
     def _evidence(self, record: Sign | None, p_values: Mapping[Sign, float]) -> Evidence:
         rarest = min(p_values, key=p_values.__getitem__)

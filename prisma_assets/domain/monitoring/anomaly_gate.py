@@ -8,9 +8,6 @@ from prisma_assets.domain.monitoring.anomaly_judgement import Finding
 
 THRESHOLD = 0.985
 """Score from which a value is an anomaly: stranger than 98.5 % of the series' own past. One for all series."""
-SMALLEST_SIZE = 2.5
-"""Times its usual distance from the past that a value must be away from it: in pure noise 1.5 % are always the
-strangest, but hardly one is 2.5 times as far out as the usual one."""
 WARM_UP = 100
 """Values before anything is an anomaly: a p-value of 1.5 % needs 66 of them, and the first are the least typical."""
 COOLDOWN = 100
@@ -33,13 +30,13 @@ class Gate:
     """Alerts not yet forgiven at that time, that one included."""
 
     def decide(
-        self, p_value: float, *, size: float, row: int, at: datetime
+        self, p_value: float, *, is_large: bool, row: int, at: datetime
     ) -> "tuple[Finding, Gate]":
         """Judge a value and remember what was reported.
 
         Args:
             p_value: Share of the past at least as strange, in (0, 1].
-            size: Distance from the past over the usual distance, >= 0.
+            is_large: Whether it is far from the past in the series' own measure, and not merely the farthest.
             row: Number of the value, counted from 1 and rising.
             at: When it was measured; a time before the last alert counts as the time of that alert.
         """
@@ -48,7 +45,7 @@ class Gate:
         owed = self._owed(at)
         is_rare = p_value <= (1 - THRESHOLD) / ALERT_PRICE**owed
         is_news = self.row is None or row - self.row > COOLDOWN
-        if is_rare and is_news and size >= SMALLEST_SIZE:
+        if is_rare and is_news and is_large:
             return Finding.ANOMALY, Gate(row=row, at=at, owed=owed + 1)
         return Finding.USUAL, self
 
