@@ -6,7 +6,7 @@ A signature rests on the step's own result and on every result upstream. Pure: r
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from prisma_assets.domain.workflow.execution import RESTED, StepRecord
@@ -92,7 +92,8 @@ def shown_sha256(shown: Shown) -> str:
 
 def as_json(shown: Shown) -> dict[str, Any]:
     """The form in which it is stored."""
-    return {step_id: asdict(result) for step_id, result in shown.items()}
+    # Spelt out: `asdict` copies deeply, and a late sign-off of a large template shows hundreds of results.
+    return {i: {"iteration": r.iteration, "sha256": r.sha256} for i, r in shown.items()}
 
 
 def from_json(stored: Mapping[str, Any]) -> Shown:
