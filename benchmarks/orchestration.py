@@ -22,10 +22,10 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.definitions.reconstruct import reconstructable
 from dagster._core.execution.api import create_execution_plan, execute_run
-from peers import PEERS, parse_peer, running_peers
 
 sys.path.insert(0, str(Path(__file__).parent / "shapes"))
 import orchestration_jobs as jobs
+from peers import PEERS, parse_peer, running_peers
 
 from prisma_assets.engine.opening import Opening, open_execution
 from prisma_assets.settings import Settings

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 PEERS = {"dbos": "DBOS on PostgreSQL", "prefect": "Prefect, its server on SQLite"}
-"""By the name `--peer` uses. Each has its script in shapes/."""
+"""By the name `--peer` uses. Each has its script beside this file."""
 
 
 def parse_peer(text: str) -> tuple[str, Path]:
@@ -31,7 +31,7 @@ def running_peers(
 
 @contextmanager
 def _running(name: str, python: Path, url: str) -> Iterator[Callable[[str], None]]:
-    script = Path(__file__).parent / "shapes" / f"peer_{name}.py"
+    script = Path(__file__).parent / f"peer_{name}.py"
     process = subprocess.Popen(
         [str(python), str(script), url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
