@@ -33,6 +33,7 @@ LIBRARIES = (
     "pyarrow.parquet",
     "scipy.stats",
     "resources.dagster_storage",
+    "prisma_assets.web.api",
     "prisma_assets.web.app",
 )
 """What servers and runs import, much of it only when first used."""

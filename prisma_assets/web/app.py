@@ -1,7 +1,8 @@
 """The one web application: health, our own pages, and behind them all the Dagster UI. What a page shows does not belong here."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,9 +18,20 @@ HealthCheck = Callable[[], Awaitable[None]]
 
 
 def create_app(
-    *, dagster: ASGIApp, checks: Mapping[str, HealthCheck], pages: Sequence[BaseRoute] = ()
+    *,
+    dagster: ASGIApp,
+    checks: Mapping[str, HealthCheck],
+    pages: Sequence[BaseRoute] = (),
+    at_end: Callable[[], Awaitable[None]] | None = None,
 ) -> Starlette:
-    """Put health and pages in front of the Dagster UI, which answers every other path."""
+    """Put health and pages in front of the Dagster UI, which answers every other path.
+
+    Args:
+        dagster: The UI.
+        checks: What health asks, by the name of the part.
+        pages: Our own.
+        at_end: Closes what they opened, when the server stops.
+    """
 
     async def healthz(_request: Request) -> JSONResponse:
         """200 when every part answers, else 503 with the reason per part."""
@@ -32,7 +44,14 @@ def create_app(
         }
         return JSONResponse(body, status_code=200 if healthy else 503)
 
-    return Starlette(routes=[Route("/healthz", healthz), *pages, Mount("/", dagster)])
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        if at_end is not None:
+            await at_end()
+
+    routes = [Route("/healthz", healthz), *pages, Mount("/", dagster)]
+    return Starlette(routes=routes, lifespan=lifespan)
 
 
 async def _problem(check: HealthCheck) -> str | None:

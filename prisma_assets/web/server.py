@@ -53,9 +53,16 @@ def _build(
     instance: "DagsterInstance", context: "WorkspaceProcessContext", database_url: str
 ) -> "Starlette":
     from dagster_webserver.app import create_app_from_workspace_process_context
+    from starlette.routing import Mount
 
+    from prisma_assets.agents.registry import AgentRegistry
+    from prisma_assets.platform.workflow import WorkflowEngine
     from prisma_assets.store.database import Database
+    from prisma_assets.store.event_bus import EventBus
+    from prisma_assets.web.api import PREFIX, create_api
 
+    agents = AgentRegistry()
+    engine = WorkflowEngine(agents, EventBus(), starts_runs=False)
     database = Database(database_url, max_size=2)
 
     async def database_answers() -> None:
@@ -68,6 +75,8 @@ def _build(
             "dagster": partial(_dagster_answers, instance),
             "code_location": partial(_code_location_answers, context),
         },
+        pages=[Mount(PREFIX, create_api(engine, agents))],
+        at_end=engine.aclose,
     )
 
 
