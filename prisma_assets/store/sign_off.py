@@ -46,8 +46,8 @@ class SignOffStore:
 
     async def ask(
         self, execution_id: str, request: SignOffRequest, *, due_in_seconds: float | None
-    ) -> bool:
-        """Record that a result is put before those who sign; False when that was done already.
+    ) -> None:
+        """Record that a result is put before those who sign; done already, nothing changes.
 
         Args:
             execution_id: The execution.
@@ -63,7 +63,7 @@ class SignOffStore:
             "shown_sha256": shown_sha256(request.shown),
             "due_in_seconds": due_in_seconds,
         }
-        return await self.source.execute("insert_sign_off_request", params) == 1
+        await self.source.execute("insert_sign_off_request", params)
 
     async def given(self, execution_id: str, request: SignOffRequest) -> list[SignOffRow]:
         """Decisions that count for a request, in the order given."""

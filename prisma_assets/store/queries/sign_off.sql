@@ -20,7 +20,7 @@ from sign_off_requests
 where workflow_execution_id = %(workflow_execution_id)s and iteration = 1 and number = 1
 
 -- insert_sign_off_request --
--- A result is put before those who sign; due_in_seconds is the time to the first reminder or the expiry, or null. Rows touched: none when that was done already.
+-- A result is put before those who sign; due_in_seconds is the time to the first reminder or the expiry, or null. Done already, it changes nothing.
 insert into sign_off_requests (
     workflow_execution_id, step_id, iteration, number, shown, shown_sha256, asked_at, due_at)
 values (
