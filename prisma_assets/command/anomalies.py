@@ -24,11 +24,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(anomalies, name="anomalies")
 
 
-@anomalies.callback()
-def group() -> None:
-    """Unusual values in a series."""
-
-
 @anomalies.command()
 def score(
     file: Annotated[

@@ -36,7 +36,7 @@ RANKED = 4000
 HOUR_DAYS, HOUR_VALUES = 3, 12
 """Days and values before people are told what is usual at this hour: fewer are a coincidence, not a habit."""
 USUAL_QUANTILES = (0.05, 0.95)
-"""Nine of ten values; the rest happens several times a week and worries nobody."""
+"""Nine of ten values: a range that single outliers of the past do not stretch."""
 STATE_VERSION = 1
 """Rises when a state stored before would be misread."""
 
