@@ -3,6 +3,7 @@
 What the books mean does not belong here: that is `domain.audit`. `facts` reads the facts alone, without pandas.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,21 +44,26 @@ class EngagementFolder:
     """What people should know before the audit reports: how doubtful things were read, and what does not add up."""
 
 
-def read_engagement(folder: Path) -> EngagementFolder:
+def _silently() -> None:
+    """Nobody waits for signs of life."""
+
+
+def read_engagement(folder: Path, *, progress: Callable[[], None] = _silently) -> EngagementFolder:
     """Read a whole engagement folder.
 
     Args:
         folder: Holds `engagement.yaml` and the table files.
+        progress: Called after each table.
 
     Raises:
         InputError: Something is missing or does not read; the message names file, line or setting and the mend.
     """
     document = read_document(folder)
     files = table_files(folder, document.tables)
-    tables = {
-        name: _read_table(folder, file, name, document.tables.get(name, TableSettings()))
-        for name, file in files.items()
-    }
+    tables: dict[str, ReadTable] = {}
+    for name, file in files.items():
+        tables[name] = _read_table(folder, file, name, document.tables.get(name, TableSettings()))
+        progress()
     books = Books(
         tables={name: read.frame for name, read in tables.items()},
         sources={

@@ -149,6 +149,8 @@ class _Reading:
 
     def leave_out_totals(self) -> None:
         """Take totals rows out of the rows, and say so."""
+        if not self.raw.data.num_rows:
+            return
         identifying = [
             self.mapping.columns[c.name]
             for c in self.table.columns

@@ -20,6 +20,9 @@ from prisma_assets.engagement.delimited import read_delimited
 from prisma_assets.engagement.origin import Origin, Read, one_line
 from prisma_assets.engagement.workbook import read_workbook
 
+NEVER_EMPTY = frozenset({"trial_balance", "gl_detail"})
+"""Without rows these are a failed export; any other table may rightly hold nothing (no customer owes, nothing was shipped)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RawTable:
@@ -57,7 +60,7 @@ def read_raw(folder: Path, origin: Origin) -> RawTable:
     """Read one table file without interpreting it.
 
     Raises:
-        InputError: It cannot be read, has no rows, or a column name stands in it twice.
+        InputError: It cannot be read, is a ledger or trial balance without rows, or a column name stands in it twice.
     """
     content = (folder / origin.file).read_bytes()
     reader = {".parquet": _parquet, ".xlsx": read_workbook}.get(
@@ -66,8 +69,13 @@ def read_raw(folder: Path, origin: Origin) -> RawTable:
     data, numbers, notes = reader(content, origin)
     _check_names(data.column_names, origin)
     if data.num_rows == 0:
-        raise InputError(
-            f"{origin.file}: holds column names but no rows; export it again, or take it out of the folder"
+        if origin.table in NEVER_EMPTY:
+            raise InputError(
+                f"{origin.file}: holds column names but no rows; export it again, or take it out of the folder"
+            )
+        notes = (
+            *notes,
+            f"{origin.file}: holds column names but no rows; read as an empty table, to be confirmed by the client",
         )
     return RawTable(
         origin=origin, data=data, numbers=numbers, unit="row" if reader is not read_delimited else "line",

@@ -108,7 +108,9 @@ def test_an_audit_signed_gate_by_gate(office, sample):
         for gate in list(answer["waiting_for"]):
             seen.append(gate)
             for entry in (e for e in ledger if e["step"] == gate):
-                office.answer("approve", execution, gate, "--as", entry["user"])
+                office.answer(
+                    "approve", execution, gate, "--as", entry["user"], "--comment", entry["comment"]
+                )
         answer = office.answer("resume", execution)
         attempts = dict(
             office.ask(

@@ -57,7 +57,10 @@ def test_nothing_waits(office, tick):
     found = tick(office(ONE))
 
     assert found.run_requests == []
-    assert found.skip_message == "nothing waits for a run: no decision to act on, and no process has died"
+    assert (
+        found.skip_message
+        == "nothing waits for a run: no decision to act on, and no process has died"
+    )
 
 
 def test_one_waits_and_nobody_has_signed(office, tick):

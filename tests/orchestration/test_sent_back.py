@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from prisma_assets.engagement.facts import books_sha256
 from prisma_assets.domain.errors import InputError
+from prisma_assets.engagement.facts import books_sha256
 from prisma_assets.engine.redo import RedoRequest, redo
 
 SIGNED = {"kind": "RECON_APPROVAL", "roles": ["MANAGER"]}

@@ -1,5 +1,6 @@
 """Steps a01 and a02: may the firm audit this client, and should it?"""
 
+from prisma_assets.agents.embedded.guard import independence_again
 from prisma_assets.agents.embedded.work import Draft, StepWork, finish
 from prisma_assets.domain.audit import acceptance, independence
 from prisma_assets.domain.audit.workpaper import StepResult
@@ -40,19 +41,19 @@ def independence_check(work: StepWork) -> StepResult:
 def engagement_acceptance(work: StepWork) -> StepResult:
     """Weigh integrity, preconditions, resources and independence for the partner."""
     engagement = work.engagement
-    independent: independence.Conclusion = work.outputs_of("a01").get(
-        "independence_conclusion", "SAFEGUARDS_REQUIRED"
-    )
-    advice = acceptance.recommend(engagement, independence=independent)
+    again = independence_again(work)
+    advice = acceptance.recommend(engagement, independence=again.conclusion)
     needs_review, why = acceptance.eqr_required(engagement)
     facts = engagement.acceptance
     return finish(
         work,
         Draft(
             tables=(),
-            outcomes=advice.outcomes,
+            outcomes=[again.outcome, *advice.outcomes],
+            core=advice.outcomes,
             conclusion=_acceptance_conclusion(work, advice, why_review=why if needs_review else ""),
             outputs={
+                **again.outputs,
                 "acceptance": advice.decision,
                 "against": list(advice.against),
                 "conditions": list(advice.conditions),

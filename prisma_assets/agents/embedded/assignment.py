@@ -67,7 +67,7 @@ ASSIGNMENTS: dict[str, Assignment] = {
         title="Work on components",
         objective="Direct the components' auditors and take up what they report.",
         references=("ISA 600",),
-        function="fieldwork:group_component_work",
+        function="components:group_component_work",
     ),
     "fs_disclosure_review": Assignment(
         title="Review of the statements",

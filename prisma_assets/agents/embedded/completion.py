@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from prisma_assets.agents.embedded.rounds import since_last_round
 from prisma_assets.agents.embedded.work import Draft, StepWork, finish, key_procedure
 from prisma_assets.domain.audit import (
     closing,
@@ -12,7 +13,7 @@ from prisma_assets.domain.audit import (
 )
 from prisma_assets.domain.audit.misstatement import KindTotal
 from prisma_assets.domain.audit.outcome import Outcome, count, not_performed, performed
-from prisma_assets.domain.audit.workpaper import Evidence, StepResult
+from prisma_assets.domain.audit.workpaper import Evidence, Finding, StepResult
 
 STEPS_WITH_MISSTATEMENTS = ("a03", "a08", "a09", "a10")
 
@@ -28,7 +29,9 @@ def fs_disclosure_review(work: StepWork) -> StepResult:
         findings, work.outputs_of("a03").get("tb_difference_cents"), corrected
     )
     source = work.books.sources.get("financial_statements")
-    outcomes = [checker, foots, ties, agrees, *_beyond_the_folder()]
+    exceptions = [f.description for f in findings[:EXCEPTIONS_HANDED_ON]]
+    rounds = since_last_round(work, "disclosure_exceptions", exceptions)
+    outcomes = [checker, foots, ties, agrees, *rounds, *_beyond_the_folder()]
     return finish(
         work,
         Draft(
@@ -36,10 +39,10 @@ def fs_disclosure_review(work: StepWork) -> StepResult:
             outcomes=outcomes,
             core=[foots, ties, agrees],
             conclusion=_statement_conclusion(
-                outcomes[1:4], errors_found=len(errors), is_barred=is_barred
+                [foots, ties, agrees], errors_found=len(errors), is_barred=is_barred
             ),
             outputs={
-                "disclosure_exceptions": [f.description for f in findings[:EXCEPTIONS_HANDED_ON]],
+                "disclosure_exceptions": exceptions,
                 "disclosure_exception_count": len(findings),
                 "fs_version_hash": source.sha256 if source else None,
                 "is_barred": is_barred,
@@ -72,14 +75,23 @@ def completion(work: StepWork) -> StepResult:
     letter = closing.representations(facts, engagement.period, reported_on)
     assessment = _assessment(work)
     unreflected = events.figures.get("unreflected", [])
+    statements = work.outputs_of("a10").get("fs_version_hash")
     return finish(
         work,
         Draft(
             tables=("financial_statements", "trial_balance"),
-            outcomes=[summary, screened, assessment, events, letter],
+            outcomes=[
+                summary,
+                *_corrections(work, rows, statements),
+                screened,
+                assessment,
+                events,
+                letter,
+            ],
             conclusion=_completion_conclusion(work, uncorrected, (outlook, why), (events, letter)),
             outputs={
                 "misstatements": misstatement.to_json(rows),
+                "fs_version_hash": statements,
                 "uncorrected_total_cents": uncorrected,
                 "uncorrected_exceeds_performance_materiality": _exceeds(uncorrected, performance),
                 "misstatements_are_evaluated": None not in (uncorrected, performance),
@@ -98,6 +110,44 @@ def completion(work: StepWork) -> StepResult:
             },
         ),
     )
+
+
+CORRECTIONS = "Corrections since the last round"
+
+
+def _corrections(
+    work: StepWork, rows: tuple[KindTotal, ...], statements: str | None
+) -> list[Outcome]:
+    """What the client has corrected since the step was sent back, and whether the statements show it; nothing the first time.
+
+    Source: ISA 450 paragraphs 7-8.
+    """
+    if "misstatements" not in work.last_time:
+        return []
+    before = misstatement.from_json(work.last_time["misstatements"])
+    newly = misstatement.newly_corrected(before, rows)
+    same_statements = statements is not None and statements == work.last_time.get("fs_version_hash")
+    finding = Finding(
+        kind="correction_not_in_statements",
+        table="engagement",
+        record_id="completion.corrected",
+        description="Corrections are recorded, but the statements are those of the round before: the draft does not show them.",
+        procedure=CORRECTIONS,
+    )
+    table = Evidence(
+        title=CORRECTIONS,
+        columns=("kind", "corrected"),
+        rows=tuple((kind, work.amount(cents)) for kind, cents in newly.items()),
+    )
+    return [
+        performed(
+            CORRECTIONS,
+            population=f"{work.amount(misstatement.uncorrected_cents(before))} uncorrected before",
+            result=f"{work.amount(sum(newly.values()))} corrected since; {work.amount(misstatement.uncorrected_cents(rows))} remain.",
+            findings=(finding,) if newly and same_statements else (),
+            evidence=(table,) if newly else (),
+        )
+    ]  # fmt: skip
 
 
 def _exceeds(uncorrected: int | None, performance: int | None) -> bool:
@@ -160,7 +210,9 @@ def _all_totals(work: StepWork) -> tuple[KindTotal, ...]:
         for step_id in STEPS_WITH_MISSTATEMENTS
         for row in misstatement.from_json(work.outputs_of(step_id).get("misstatements") or [])
     ]
-    return tuple(sorted(rows, key=lambda t: (-t.uncorrected_cents, t.kind)))
+    items = work.outputs_of("a08").get("misstatement_items", [])
+    now = misstatement.corrected_since(rows, items, _corrected(work))
+    return tuple(sorted(now, key=lambda t: (-t.uncorrected_cents, t.kind)))
 
 
 def _summary(work: StepWork, rows: tuple[KindTotal, ...]) -> Outcome:
@@ -267,7 +319,10 @@ def _tcwg(work: StepWork, uncorrected: int | None, unreflected: list[str]) -> li
         matters.append(
             f"Uncorrected misstatements of {work.amount(uncorrected)}; correction is requested."
         )
-    matters += [d["description"] for d in work.outputs_of("a06").get("deficiencies", [])]
+    matters += [
+        ("Significant deficiency: " if d["severity"] == "significant" else "") + d["description"]
+        for d in work.outputs_of("a06").get("deficiencies", [])
+    ]
     matters += [f"Event after the period not reflected: {event}" for event in unreflected]
     return matters
 

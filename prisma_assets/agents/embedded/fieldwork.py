@@ -1,25 +1,31 @@
-"""Steps a06, a07 and a09: controls, analytics with journal entry tests, and components of a group."""
+"""Steps a06 and a07: controls, and analytics with journal entry tests."""
 
 from prisma_assets.agents.embedded.work import Draft, StepWork, finish, key_procedure
+from prisma_assets.agents.heartbeat import beat
 from prisma_assets.domain.audit import (
     analytics,
     benford,
     controls,
-    group,
     journal_entry,
-    misstatement,
 )
+from prisma_assets.domain.audit.engagement import ControlTest
 from prisma_assets.domain.audit.outcome import Outcome, count, not_performed
 from prisma_assets.domain.audit.workpaper import StepResult
 
 
 def controls_testing(work: StepWork) -> StepResult:
-    """Evaluate the tests of key controls and say how far they can be relied on."""
-    engagement = work.engagement
+    """Evaluate the tests of key controls and say how far they can be relied on; the second turn extends what deviated."""
+    tests = work.engagement.control_tests
+    asked = (work.task.previous or {}).get("to_extend", []) if work.task.turn > 1 else []
+    names = {row["control"] for row in asked}
     tested = controls.evaluate(
-        engagement.control_tests, confidence_pct=engagement.strategy.confidence_pct
+        tuple(controls.with_extension(t) if t.control in names else t for t in tests),
+        confidence_pct=work.engagement.strategy.confidence_pct,
     )
     outcomes = [tested, *_service_organisation(work)]
+    if asked:
+        outcomes.insert(1, controls.extensions(tests, asked))
+    to_extend = [] if work.task.turn > 1 else tested.figures.get("to_extend", [])
     reliance = tested.figures.get("reliance_level", "none")
     failed = [f.record_id for f in tested.findings]
     words = {
@@ -28,6 +34,8 @@ def controls_testing(work: StepWork) -> StepResult:
         "none": "No reliance on controls; assurance comes from substantive tests alone.",
     }
     text = words[reliance]
+    if to_extend:
+        text += f" The samples of {', '.join(row['control'] for row in to_extend)} are extended once before this is final."
     if failed:
         text += " How severe the deficiencies are is for people to judge; significant ones go to those charged with governance in writing (ISA 265 paragraph 9)."
     return finish(
@@ -39,12 +47,24 @@ def controls_testing(work: StepWork) -> StepResult:
             outputs={
                 "reliance_level": reliance,
                 "control_conclusions": tested.figures.get("conclusions", []),
-                "deficiencies": [
-                    {"control": f.record_id, "description": f.description} for f in tested.findings
-                ],
+                "to_extend": to_extend,
+                "is_concluded": not to_extend,
+                "deficiencies": _deficiencies(tests, tested),
             },
         ),
     )
+
+
+def _deficiencies(tests: tuple[ControlTest, ...], tested: Outcome) -> list[dict[str, str]]:
+    severity = {t.control: t.deficiency for t in tests}
+    return [
+        {
+            "control": f.record_id,
+            "description": f.description,
+            "severity": severity[f.record_id],
+        }
+        for f in tested.findings
+    ]
 
 
 def analytics_and_je_testing(work: StepWork) -> StepResult:
@@ -53,7 +73,9 @@ def analytics_and_je_testing(work: StepWork) -> StepResult:
     stated = work.outputs_of("a04").get("je_criteria")
     criteria = journal_entry.JournalCriteria.model_validate(stated) if stated else None
     entries = journal_entry.journal_entry_tests(books, engagement.period, criteria)
+    beat()
     digits = benford.first_two_digits(books)
+    beat()
     ratios = analytics.ratio_analytics(
         work.figures,
         performance_cents=work.outputs_of("a05").get("performance_materiality_cents"),
@@ -96,53 +118,6 @@ def analytics_and_je_testing(work: StepWork) -> StepResult:
 
 SELECTION_HANDED_ON = 500
 """Journal entries handed on by number; the workpaper holds all of them."""
-
-
-def group_component_work(work: StepWork) -> StepResult:
-    """Set component materiality and take up what the components' auditors reported."""
-    components = work.engagement.components
-    performance = work.outputs_of("a05").get("performance_materiality_cents")
-    revenue = work.figures.get("revenue")
-    allotted = group.allocate(components, performance_cents=performance, currency=work.currency)
-    covered = group.coverage(components, group_revenue_cents=revenue.cents if revenue else None)
-    reported = group.reports(components, currency=work.currency)
-    corrected = work.engagement.completion.corrected if work.engagement.completion else ()
-    errors = misstatement.factual(reported.findings, corrected)
-    still_open = reported.figures.get("open_components", [])
-    text = "Every component's auditor acknowledged the instruction and reported a conclusion."
-    if still_open:
-        text = f"The group's opinion cannot rest yet on {', '.join(still_open)}: instructions are issued again and conclusions awaited."
-    if not components:
-        text = (
-            "The work on components is outstanding."
-            if work.engagement.client.is_group
-            else "The client is not a group."
-        )
-    return finish(
-        work,
-        Draft(
-            tables=("financial_statements", "trial_balance"),
-            outcomes=[allotted, covered, reported],
-            conclusion=text,
-            outputs={
-                "component_performance_cents": allotted.figures.get(
-                    "component_performance_cents", {}
-                ),
-                "component_conclusions": [
-                    {"component": c.name, "conclusion": c.conclusion} for c in components
-                ],
-                "open_components": still_open,
-                "misstatements": misstatement.to_json(misstatement.totals(errors))
-                if reported.is_performed
-                else None,
-                "key_procedures": {
-                    "components": key_procedure(
-                        reported, problem=f"open: {', '.join(still_open)}" if still_open else ""
-                    )
-                },
-            },
-        ),
-    )
 
 
 def _service_organisation(work: StepWork) -> list[Outcome]:

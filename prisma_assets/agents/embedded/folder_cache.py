@@ -2,14 +2,18 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from pathlib import Path
 from threading import Lock
 
+from prisma_assets.agents.heartbeat import beat
 from prisma_assets.engagement.folder import EngagementFolder
 
 FOLDERS_KEPT = 2
 """A run works on one folder; a second one lets two runs of a process alternate. Each may hold hundreds of megabytes."""
+
+SIGN_OF_LIFE_SECONDS = 10.0
+"""Between two beats while waiting; heartbeats of templates are minutes."""
 
 Signature = tuple[tuple[str, int, int, int], ...]
 """Path, size, time of change and inode of every file: equal signatures mean that nobody wrote to the folder."""
@@ -47,6 +51,10 @@ class FolderCache:
                 self._readings.popitem(last=False)
         if is_mine:
             self._fulfil(key, reading)
+        # Who waits for another's reading is at work as long as that one is.
+        while not reading.done():
+            wait([reading], timeout=SIGN_OF_LIFE_SECONDS)
+            beat()
         return reading.result()
 
     def _fulfil(self, key: tuple[Path, Signature], reading: Future[EngagementFolder]) -> None:

@@ -3,7 +3,9 @@
 import hashlib
 from typing import Any
 
+from prisma_assets.agents.embedded.rounds import since_last_round
 from prisma_assets.agents.embedded.work import Draft, StepWork, finish, key_procedure
+from prisma_assets.agents.heartbeat import beat
 from prisma_assets.domain.audit import (
     fraud,
     materiality,
@@ -30,18 +32,22 @@ def understand_entity_and_risk(work: StepWork) -> StepResult:
     requested = request_list.received(books)
     balances = tie_out.trial_balance_balances(books)
     ledger = tie_out.ledger_to_trial_balance(books, engagement.period)
+    beat()
     entries = tie_out.unbalanced_entries(books)
     complete = tie_out.journal_line_completeness(books)
+    beat()
     control = tie_out.subledger_to_control_account(books)
+    beat()
     register = risk_register.register(books, measure, currency=work.currency)
     problem = _tie_out_problem(work, ledger, measure)
     tied_out = ledger.is_performed and not problem if ledger.is_performed else None
     named = engagement.strategy.significant_risks
     overall = risk.statement_risk(engagement, tied_out=tied_out, significant_risks=len(named))
     is_balanced = balances.figures.get("balanced")
+    requests = _requests(work, requested, balances)
     errors = misstatement.factual(entries.findings, _corrected(work))
     outcomes = [
-        requested, *_intake(work), balances, ledger, entries, complete, control, register,
+        requested, *since_last_round(work, "open_requests", requests), *_intake(work), balances, ledger, entries, complete, control, register,
         risk_register.statement_level(overall),
     ]  # fmt: skip
     return finish(
@@ -56,6 +62,8 @@ def understand_entity_and_risk(work: StepWork) -> StepResult:
                 "pbc_complete": not requested.figures["missing"],
                 "pbc_missing": requested.figures["missing"],
                 "tb_balanced": is_balanced,
+                "open_requests": requests,
+                "files": work.files,
                 "tb_difference_cents": balances.figures.get("difference_cents"),
                 "fs_risk_level": overall.level,
                 "fs_risk_reasons": list(overall.reasons),
@@ -139,6 +147,10 @@ def strategy_materiality_plan(work: StepWork) -> StepResult:
             outputs={
                 **amounts,
                 "controls_reliance": strategy.controls_reliance,
+                "relies_on_significant_risk_control": any(
+                    t.answers_significant_risk for t in work.engagement.control_tests
+                ),
+                "components": [{"name": c.name} for c in work.engagement.components],
                 "sampling": sampling,
                 "unanswered_risks": responses.figures["unanswered"],
                 "plan_version": version,
@@ -166,6 +178,15 @@ def _intake(work: StepWork) -> list[Outcome]:
             evidence=(Evidence(title="Noted while reading", columns=("no.", "note"), rows=rows),),
         )
     ]
+
+
+def _requests(work: StepWork, requested: Outcome, balances: Outcome) -> list[str]:
+    """What the client is still to deliver or to mend; the intake goes round until nothing stands here."""
+    found = [f"The table {name} is missing." for name in requested.figures["missing"]]
+    gap = balances.figures.get("difference_cents")
+    if gap:
+        found.append(f"The trial balance does not foot: it is out by {work.amount(abs(gap))}.")
+    return found
 
 
 def _tie_out_problem(work: StepWork, ledger: Outcome, measure: Measure | NotDetermined) -> str:

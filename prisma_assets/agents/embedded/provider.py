@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
@@ -11,6 +12,7 @@ import anyio.to_thread
 
 from prisma_assets.agents.contract import AgentCard, AgentResult, AgentTask, Usage
 from prisma_assets.agents.embedded.assignment import assignments
+from prisma_assets.agents.heartbeat import beat
 from prisma_assets.domain.errors import InputError, PermanentError
 
 if TYPE_CHECKING:
@@ -99,7 +101,7 @@ class EmbeddedProvider:
 
         with self._lock:
             if self._cache is None:
-                self._cache = FolderCache(read_engagement)
+                self._cache = FolderCache(partial(read_engagement, progress=beat))
             return self._cache
 
 

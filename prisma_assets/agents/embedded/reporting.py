@@ -3,6 +3,8 @@
 from datetime import date
 from typing import Any
 
+from prisma_assets.agents.embedded.guard import Again, independence_again
+from prisma_assets.agents.embedded.rounds import since_last_round
 from prisma_assets.agents.embedded.work import Draft, StepWork, finish
 from prisma_assets.domain.audit import archive, independence, opinion, quality_review, report
 from prisma_assets.domain.audit.opinion import Decision, OpinionFacts
@@ -18,17 +20,24 @@ def opinion_and_report_draft(work: StepWork) -> StepResult:
     gaps, facts = _opinion_facts(work)
     decision = opinion.decide(facts)
     is_public = independence.is_public_interest(work.engagement)
-    matters = _key_matters(work) if is_public else ()
+    chosen = work.engagement.completion.key_audit_matters if work.engagement.completion else ()
+    matters = (chosen or _key_matters(work)) if is_public else ()
     sections = opinion.required_sections(decision, has_key_audit_matters=is_public)
     basis = (*decision.reasons, *gaps)
     drafted = report.draft(
-        work.engagement, decision, sections=sections, key_matters=matters, basis=basis
+        work.engagement,
+        decision,
+        sections=sections,
+        key_matters=matters,
+        are_chosen=bool(chosen),
+        basis=basis,
     )
     questions = (*decision.needs_judgement, *_left_to_the_team(work))
     outcomes = [
         _evidence_on_file(work, gaps),
         _decision_rule(work, facts, decision),
-        _key_audit_matters(matters, is_public=is_public),
+        _key_audit_matters(matters, is_public=is_public, are_chosen=bool(chosen)),
+        *_redrafted(work, drafted),
     ]
     return finish(
         work,
@@ -45,6 +54,7 @@ def opinion_and_report_draft(work: StepWork) -> StepResult:
                 "required_sections": list(sections),
                 "kams": list(matters),
                 "report_draft": "\n\n".join(f"{heading}\n{words}" for heading, words in drafted),
+                "report_sections": dict(drafted),
             },
         ),
     )
@@ -53,6 +63,7 @@ def opinion_and_report_draft(work: StepWork) -> StepResult:
 def engagement_quality_review(work: StepWork) -> StepResult:
     """Put together what the reviewer needs; the review is a person's, so the status stays pending."""
     steps = work.steps
+    again = independence_again(work)
     reviewers = quality_review.eligibility(work.engagement)
     judgements = quality_review.significant_judgements(steps, currency=work.currency)
     gaps = quality_review.work_not_performed(steps)
@@ -67,9 +78,16 @@ def engagement_quality_review(work: StepWork) -> StepResult:
         work,
         Draft(
             tables=(),
-            outcomes=[reviewers, judgements, gaps],
+            outcomes=[
+                again.outcome,
+                reviewers,
+                judgements,
+                gaps,
+                *since_last_round(work, "open_questions", questions),
+            ],
             conclusion=f"The file is ready for the engagement quality review; nothing is concluded here. {who} {gaps.procedure.result}",
             outputs={
+                **again.outputs,
                 "eqr_status": "PENDING_HUMAN",
                 "eligible_reviewers": eligible,
                 "open_questions": questions,
@@ -82,16 +100,17 @@ def engagement_quality_review(work: StepWork) -> StepResult:
 def release_tcwg_archive(work: StepWork) -> StepResult:
     """Check that nothing stands against release, put together what governance is told, and seal the file."""
     engagement = work.engagement
-    again, checks = independence.assess(engagement)
+    again = independence_again(work)
     released_on = work.report_date
     obstacles = _obstacles(work, again, released_on)
-    manifest = archive.seal(engagement, work.books, work.steps)
+    manifest = archive.seal(engagement, work.books, work.stored_steps)
     kept = archive.retention(engagement)
     due = archive.assembly_due(released_on) if released_on else None
     until = archive.retention_until(released_on, int(kept.value)) if released_on else None
     outcomes = [
         _release(obstacles),
-        _independence_again(again, checks),
+        again.outcome,
+        *since_last_round(work, "release_obstacles", obstacles),
         _communication(work),
         _sealed(manifest, due, until),
     ]
@@ -102,6 +121,7 @@ def release_tcwg_archive(work: StepWork) -> StepResult:
             evidence=(_manifest_evidence(manifest),),
             conclusion=_release_conclusion(manifest, obstacles, (due, until)),
             outputs={
+                **again.outputs,
                 "archive_manifest": manifest.content,
                 "archive_manifest_sha256": manifest.sha256,
                 "assembly_due": due.isoformat() if due else None,
@@ -158,7 +178,34 @@ def _decision_rule(work: StepWork, facts: OpinionFacts, decision: Decision) -> O
     )
 
 
-def _key_audit_matters(matters: tuple[str, ...], *, is_public: bool) -> Outcome:
+def _redrafted(work: StepWork, drafted: tuple[tuple[str, str], ...]) -> list[Outcome]:
+    """What differs from the draft that was sent back; nothing the first time."""
+    before = work.last_time.get("report_sections")
+    if before is None:
+        return []
+    now = dict(drafted)
+    changed = tuple(
+        (name, before.get(name, "not in the draft"), now.get(name, "left out"))
+        for name in dict.fromkeys([*before, *now])
+        if before.get(name) != now.get(name)
+    )
+    notes = tuple((n, text) for n, text in enumerate(work.task.review_notes, start=1))
+    tables = (
+        Evidence(title="Sections that changed", columns=("section", "before", "now"), rows=changed),
+        Evidence(title="What reviewers asked for", columns=("no.", "note"), rows=notes),
+    )
+    return [
+        performed(
+            "Redraft",
+            population=count(len(now), "section"),
+            result=f"{count(len(changed), 'section')} changed since the draft that was sent back. Wording that a note asks for and "
+            "no fact of the file decides is the reviewer's to write.",
+            evidence=tuple(t for t in tables if t.rows),
+        )
+    ]
+
+
+def _key_audit_matters(matters: tuple[str, ...], *, is_public: bool, are_chosen: bool) -> Outcome:
     name = "Key audit matters (ISA 701)"
     if not is_public:
         return not_performed(
@@ -167,7 +214,9 @@ def _key_audit_matters(matters: tuple[str, ...], *, is_public: bool) -> Outcome:
     return performed(
         name,
         population="significant risks and matters of the audit",
-        result=f"{count(len(matters), 'candidate')}, for the partner to choose from.",
+        result=f"{count(len(matters), 'matter')}, as the partner chose."
+        if are_chosen
+        else f"{count(len(matters), 'candidate')}, for the partner to choose from (completion.key_audit_matters).",
     )
 
 
@@ -222,14 +271,17 @@ def _opinion_conclusion(
     return " ".join(parts)
 
 
-def _obstacles(
-    work: StepWork, again: independence.Conclusion, released_on: date | None
-) -> list[str]:
+def _obstacles(work: StepWork, again: Again, released_on: date | None) -> list[str]:
     """What stands against releasing the report today."""
     found = []
     end = work.outputs_of("a11")
-    if again == "PROHIBITED":
+    if again.conclusion == "PROHIBITED":
         found.append("independence is barred")
+    elif again.is_worse:
+        found.append("independence now needs safeguards that nobody has agreed")
+    stale = [n for n in work.changed_since("a03") if n != "financial_statements"]
+    if stale:
+        found.append(f"tables changed after they were tested: {', '.join(stale)}")
     if released_on is None:
         found.append("the moment of release is not known")
     if end.get("subsequent_events_current") is not True:
@@ -250,20 +302,6 @@ def _release(obstacles: list[str]) -> Outcome:
         result=f"{'; '.join(obstacles)}.".capitalize()
         if obstacles
         else "None: the report may be dated once partner and reviewer have signed.",
-    )
-
-
-def _independence_again(again: independence.Conclusion, checks: tuple[Outcome, ...]) -> Outcome:
-    done = sum(o.is_performed for o in checks)
-    if not done:
-        return not_performed(
-            "Independence before the report", "engagement.yaml has no section independence"
-        )
-    return performed(
-        "Independence before the report",
-        population=f"{done} of {count(len(checks), 'check')} repeated",
-        result=f"{again}.",
-        findings=tuple(f for o in checks for f in o.findings) if again == "PROHIBITED" else (),
     )
 
 

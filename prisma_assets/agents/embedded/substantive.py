@@ -1,9 +1,8 @@
 """Step a08: misstatements in revenue, receivables and payments, found, projected and weighed."""
 
-from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any
 
+from prisma_assets.agents.embedded.samples import draw_samples
 from prisma_assets.agents.embedded.work import (
     Draft,
     StepWork,
@@ -11,16 +10,12 @@ from prisma_assets.agents.embedded.work import (
     first_performed,
     key_procedure,
 )
-from prisma_assets.domain.audit import ageing, cut_off, matching, misstatement, sampling
-from prisma_assets.domain.audit.engagement import SampleResult
+from prisma_assets.agents.heartbeat import beat
+from prisma_assets.domain.audit import ageing, cut_off, matching, misstatement
 from prisma_assets.domain.audit.misstatement import Judgement, KindTotal, Misstatement
 from prisma_assets.domain.audit.outcome import Outcome
-from prisma_assets.domain.audit.sampling import SamplePlan
 from prisma_assets.domain.audit.workpaper import Evidence, StepResult
 
-LOWERED_CONFIDENCE_PCT = 90
-"""Confidence of samples when every key control worked: controls then carry part of the assurance (ISA 330 A43); the lower
-of the two levels the firm works with."""
 ITEMS_HANDED_ON = 50
 """Largest misstatements handed on one by one; totals are always of all."""
 
@@ -29,16 +24,20 @@ def substantive_testing(work: StepWork) -> StepResult:
     """Match and compare whole populations, sample the rest, and sum what is wrong."""
     books, period = work.books, work.engagement.period
     revenue = [matching.unshipped_invoices(books, period), cut_off.sales_cut_off(books, period)]
+    beat()
     others = [
         matching.invoices_without_order(books),
         matching.unknown_parties(books),
         ageing.receivable_ageing(books, period),
         ageing.credit_limits(books, period),
     ]
+    beat()
     duplicates = matching.duplicate_payments(books)
+    beat()
     corrected = work.engagement.completion.corrected if work.engagement.completion else ()
     found = misstatement.factual((f for o in (*revenue, duplicates) for f in o.findings), corrected)
-    receivables, payments = _samples(work, found)
+    drawn = draw_samples(work, found)
+    receivables, payments = drawn.receivables, drawn.payments
     errors = [*found, *_projected(receivables, payments, corrected)]
     totals = misstatement.totals(errors)
     searched = any(o.is_performed for o in (*revenue, duplicates)) or _is_evaluated(
@@ -51,79 +50,30 @@ def substantive_testing(work: StepWork) -> StepResult:
         "payments": first_performed([duplicates, payments]),
     }
     verdict = _verdict(totals, performance if searched else None, (receivables, payments), keys)
+    goes_on = verdict == "further_procedures_required" and drawn.can_extend
     return finish(
         work,
         Draft(
-            outcomes=[*revenue, *others, receivables, duplicates, payments],
+            outcomes=[*revenue, *others, receivables, *drawn.alternative, duplicates, payments],
             evidence=_evidence(work, totals),
-            conclusion=_conclusion(work, verdict, totals if searched else None, keys),
+            conclusion=_conclusion(work, verdict, totals if searched else None, keys)
+            + (" The samples are extended." if goes_on else ""),
             outputs={
                 "conclusion": verdict,
+                "can_extend": goes_on,
                 "misstatements": misstatement.to_json(totals) if searched else None,
                 "misstatement_items": _largest(errors),
                 "uncorrected_cents": misstatement.uncorrected_cents(totals) if searched else None,
                 "samples": {"receivables": _compact(receivables), "payments": _compact(payments)},
+                "to_examine": drawn.to_examine,
                 "key_procedures": keys,
             },
         ),
     )
 
 
-def _samples(work: StepWork, found: Iterable[Misstatement]) -> tuple[Outcome, Outcome]:
-    """Sample receivables and payments; records already known to be wrong are not projected a second time."""
-    parameters = work.outputs_of("a05").get("sampling", {})
-    reliance = work.outputs_of("a06").get("reliance_level", "none")
-    stated = int(parameters.get("confidence_pct", work.engagement.strategy.confidence_pct))
-    plan = SamplePlan(
-        tolerable_cents=work.outputs_of("a05").get("performance_materiality_cents") or 0,
-        expected_misstatement_pct=float(parameters.get("expected_misstatement_pct", 0)),
-        confidence_pct=LOWERED_CONFIDENCE_PCT if reliance == "full" else stated,
-        seed=int(parameters.get("seed", work.engagement.strategy.sampling_seed)),
-    )
-    known = list(found)
-    invoices = {m.record_id for m in known if m.document == "invoice"}
-    paid = {m.record_id for m in known if m.document == "payment"}
-    results = work.engagement.sample_results
-    return (
-        sampling.sample_receivables(
-            work.books, plan, _apart_from(work, results, "open_accounts_receivable", invoices)
-        ),
-        sampling.sample_payments(
-            work.books, plan, _apart_from(work, results, "payments_made", paid)
-        ),
-    )
-
-
 def _is_evaluated(*samples: Outcome) -> bool:
     return any(o.figures.get("evaluated") for o in samples)
-
-
-_SAMPLED_COLUMNS = {
-    "open_accounts_receivable": ("invoice_id", "open_amount_cents"),
-    "payments_made": ("payment_id", "payment_amount_cents"),
-}
-
-
-def _apart_from(
-    work: StepWork, results: tuple[SampleResult, ...], table: str, known: set[str]
-) -> tuple[SampleResult, ...]:
-    """The results with the records known from tests of the whole population taken as right.
-
-    Their error is counted in full where it was found; the population was searched for all of its kind, so nothing is
-    left to project from it (ISA 450 paragraph 5: each misstatement once).
-    """
-    key, amount = _SAMPLED_COLUMNS[table]
-    if not known or not work.books.has(table, key, amount):
-        return results
-    frame = work.books.tables[table]
-    rows = frame[frame[key].isin(known) & frame[amount].notna()]
-    book = {str(record): int(cents) for record, cents in zip(rows[key], rows[amount], strict=True)}
-    return tuple(
-        r.model_copy(update={"audited_amount": Decimal(book[r.record_id]) / 100})
-        if r.record_id in book
-        else r
-        for r in results
-    )
 
 
 def _projected(
@@ -220,6 +170,13 @@ def _compact(sample: Outcome) -> dict[str, Any]:
     """What later steps need of a sample, without the list of items."""
     if not sample.is_performed:
         return {"performed": False, "reason": sample.procedure.reason}
-    kept = ("sample_size", "evaluated", "projected_cents", "upper_limit_cents", "conclusion")
+    kept = (
+        "sample_size",
+        "splits",
+        "evaluated",
+        "projected_cents",
+        "upper_limit_cents",
+        "conclusion",
+    )
     figures = {name: sample.figures[name] for name in kept if name in sample.figures}
     return {"performed": True, "items": len(sample.figures["selected"]), **figures}

@@ -19,7 +19,7 @@ RETENTION_YEARS = firm(7, "years", source="firm practice: engagement journals, 2
 def filing_payment_archive(work: StepWork) -> StepResult:
     """Hold the authorities' receipts against what is due, list payments and seal the file."""
     facts = work.engagement.tax
-    manifest = archive.seal(work.engagement, work.books, work.steps)
+    manifest = archive.seal(work.engagement, work.books, work.stored_steps)
     if facts is None:
         nothing = {
             "filing_receipts": [], "payment_refs": [], "next_deadlines": [], "is_filed": False,

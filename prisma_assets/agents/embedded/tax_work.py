@@ -22,12 +22,8 @@ def without_facts(work: StepWork, names: Sequence[str], outputs: Mapping[str, An
 
 
 def collected(work: StepWork, step_id: str, name: str) -> list[dict[str, Any]]:
-    """A list among an earlier step's outputs, put together from its branches where it was done per item."""
-    outputs = work.outputs_of(step_id)
-    branches = outputs.get("branches")
-    if not isinstance(branches, Mapping):
-        return list(outputs.get(name, []))
-    return [row for branch in branches.values() for row in branch.get(name, [])]
+    """A list among an earlier step's outputs; empty when it was skipped."""
+    return list(work.outputs_of(step_id).get(name) or [])
 
 
 def per_euro(entity: TaxEntity) -> Fraction:

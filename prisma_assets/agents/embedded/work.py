@@ -8,6 +8,7 @@ from typing import Any
 
 from prisma_assets.agents.contract import AgentTask
 from prisma_assets.agents.embedded.assignment import assignments
+from prisma_assets.agents.embedded.branched import merged
 from prisma_assets.domain.audit.amount import in_currency
 from prisma_assets.domain.audit.books import Books
 from prisma_assets.domain.audit.edition import editions_in_force
@@ -47,12 +48,34 @@ class StepWork:
 
     @property
     def steps(self) -> dict[str, Mapping[str, Any]]:
-        """Outputs of the earlier steps that were done, by step id."""
-        return {step_id: outputs for step_id, outputs in self.task.steps.items() if outputs}
+        """Outputs of the earlier steps that were done, by step id; those of a step done per item as one."""
+        return {step_id: merged(outputs) for step_id, outputs in self.task.steps.items() if outputs}
 
     def outputs_of(self, step_id: str) -> Mapping[str, Any]:
         """An earlier step's outputs; empty when it was skipped."""
         return self.steps.get(step_id, {})
+
+    @property
+    def stored_steps(self) -> dict[str, Mapping[str, Any]]:
+        """Outputs of the earlier steps as they are stored, for seals over them."""
+        return {step_id: outputs for step_id, outputs in self.task.steps.items() if outputs}
+
+    @property
+    def last_time(self) -> Mapping[str, Any]:
+        """What the step gave before it was sent back; empty the first time."""
+        return (self.task.previous or {}) if self.task.turn == 1 else {}
+
+    @property
+    def files(self) -> dict[str, str]:
+        """SHA-256 of every table's file, by table."""
+        return {name: source.sha256 for name, source in self.books.sources.items()}
+
+    def changed_since(self, step_id: str) -> list[str]:
+        """Tables that are not what they were when that step took the books in; none where it did not say."""
+        before = self.outputs_of(step_id).get("files")
+        if before is None:
+            return []
+        return sorted(n for n in {*before, *self.files} if before.get(n) != self.files.get(n))
 
     def amount(self, cents: int | None) -> str:
         """An amount as text in the engagement's currency."""

@@ -1,12 +1,13 @@
 """What tests of key controls allow the audit to rely on (ISA 330 paragraphs 8-17, ISA 265, ISA 530)."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from prisma_assets.domain.audit.amount import percentage
 from prisma_assets.domain.audit.engagement import ControlTest
-from prisma_assets.domain.audit.outcome import Outcome, not_performed, performed
+from prisma_assets.domain.audit.outcome import Outcome, count, not_performed, performed
 from prisma_assets.domain.audit.threshold import firm
 from prisma_assets.domain.audit.workpaper import Evidence, Finding
 
@@ -19,6 +20,7 @@ LARGEST_EXTENSION = 5_000
 """Sample sizes beyond this are no remedy: the control has failed."""
 
 NAME = "Tests of key controls"
+EXTENSIONS = "Extended samples of key controls"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,10 +82,23 @@ def conclude(test: ControlTest, *, confidence_pct: int) -> ControlConclusion:
     )
 
 
+def with_extension(test: ControlTest) -> ControlTest:
+    """The first sample and its extension as one sample."""
+    if test.extension is None:
+        return test
+    return test.model_copy(
+        update={
+            "sample_size": test.sample_size + test.extension.sample_size,
+            "deviations": test.deviations + test.extension.deviations,
+        }
+    )
+
+
 def evaluate(tests: tuple[ControlTest, ...], *, confidence_pct: int) -> Outcome:
     """Evaluate every test and the reliance they allow together.
 
-    Figures: `reliance_level` none, partial or full; `conclusions`.
+    Figures: `reliance_level` none, partial or full; `conclusions`; `to_extend`, the controls whose deviations leave open
+    whether they work, with the further items that would show it.
     """
     if not tests:
         return not_performed(NAME, "engagement.yaml has no control_tests")
@@ -105,7 +120,60 @@ def evaluate(tests: tuple[ControlTest, ...], *, confidence_pct: int) -> Outcome:
         figures={
             "reliance_level": reliance,
             "conclusions": [_as_json(c) for c in conclusions],
+            "to_extend": [
+                {"control": c.control, "further_items": c.size_needed - t.sample_size}
+                for t, c in zip(tests, conclusions, strict=True)
+                if t.deviations and c.size_needed is not None
+            ],
         },
+    )
+
+
+def extensions(tests: tuple[ControlTest, ...], asked: Sequence[Mapping[str, Any]]) -> Outcome:
+    """Hold the further items that were asked for against those tested; a sample is extended once, then concluded on.
+
+    Args:
+        tests: With the extensions on file.
+        asked: `to_extend` of the first evaluation.
+
+    Assumes: both samples are read as one that was planned as such; since the second depends on the first, the bound's
+    confidence is slightly below the stated one, which is why a sample is extended once and no more.
+    Source: firm practice for step a06; ISA 530 paragraph 13 (deviations are investigated before concluding).
+    """
+    by_name = {t.control: t.extension for t in tests}
+    rows = []
+    findings = []
+    for row in asked:
+        control, further = str(row["control"]), int(row["further_items"])
+        found = by_name.get(control)
+        rows.append(
+            (
+                control,
+                further,
+                found.sample_size if found else 0,
+                found.deviations if found else None,
+            )
+        )
+        if found is None:
+            findings.append(_not_extended(control, further))
+    return performed(
+        EXTENSIONS,
+        population=count(len(rows), "control") + " with deviations",
+        result=f"{count(len(rows) - len(findings), 'extension')} tested, {len(findings)} not; what is not tested counts as not effective.",
+        findings=tuple(findings),
+        evidence=(
+            Evidence(title=EXTENSIONS, columns=("control", "further items asked", "tested", "deviations"), rows=tuple(rows)),
+        ),
+    )  # fmt: skip
+
+
+def _not_extended(control: str, further: int) -> Finding:
+    return Finding(
+        kind="control_sample_not_extended",
+        table="engagement",
+        record_id=control,
+        description=f"{control}: {further:,} further items would show whether it works; none is on file (control_tests.extension).",
+        procedure=EXTENSIONS,
     )
 
 

@@ -117,6 +117,14 @@ class Strategy(Frozen):
     significant_risks: tuple[str, ...] = ()
 
 
+class ControlExtension(Frozen):
+    """Further items of one control, tested because the first sample held a deviation."""
+
+    sample_size: int = Field(ge=1)
+    deviations: int = Field(default=0, ge=0)
+    tested_by: str = ""
+
+
 class ControlTest(Frozen):
     """Result of testing one key control."""
 
@@ -126,6 +134,12 @@ class ControlTest(Frozen):
     deviations: int = Field(ge=0)
     tolerable_rate_pct: Decimal = Decimal(10)
     tested_by: str = ""
+    extension: ControlExtension | None = None
+    """Further items; a sample is extended once."""
+    answers_significant_risk: bool = False
+    """The plan relies on it for a significant risk: tested in the period, whatever else is relied on (ISA 330 paragraph 15)."""
+    deficiency: Literal["deficiency", "significant"] = "deficiency"
+    """How severe a failure of the control is; a human judgement (ISA 265 paragraph 8)."""
 
 
 class Component(Frozen):
@@ -180,6 +194,8 @@ class Completion(Frozen):
     """Date the partner sets on the report (ISA 700 paragraph 49); None: the day the release step runs."""
     misstatement_is_pervasive: bool = False
     """A human judgement (ISA 705 paragraph 5(a)), never a ratio."""
+    key_audit_matters: tuple[str, ...] = ()
+    """Matters the partner chose and worded (ISA 701 paragraphs 9-10); empty: not chosen yet."""
     scope_limitations: tuple[str, ...] = ()
     scope_limitation_is_pervasive: bool = False
 

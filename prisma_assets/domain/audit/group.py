@@ -1,5 +1,6 @@
 """Components of a group: their performance materiality and what their auditors reported (ISA 600 Revised)."""
 
+from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal
 
 from prisma_assets.domain.audit.amount import cents, in_currency, percentage
@@ -68,6 +69,34 @@ def allocate(
             ),
         ),
         figures={"component_performance_cents": allotted},
+    )
+
+
+def instruct(
+    component: Component, *, performance: str, risks: Sequence[str], number: int
+) -> Outcome:
+    """The instruction to one component's auditor; issued again under the next number while it is not acknowledged.
+
+    Args:
+        component: The component.
+        performance: Its performance materiality, as text.
+        risks: Significant risks of the group's statements to respond to.
+        number: How often the instruction has been issued, this time included.
+
+    Source: ISA 600R paragraphs 24-28, 44.
+    """
+    rows = (
+        ("Performance materiality", performance),
+        *(("Significant risk to respond to", risk) for risk in risks),
+        ("To report", "conclusion, uncorrected misstatements, deficiencies in control, events after the period, independence"),
+    )  # fmt: skip
+    state = "acknowledged" if component.instruction_acknowledged else "not acknowledged yet"
+    again = "issued" if number == 1 else f"issued for the {number}. time"
+    return performed(
+        f"Instruction to the auditor of {component.name}",
+        population=f"instruction no. {number}",
+        result=f"Prepared to be {again} by a manager; {state}.",
+        evidence=(Evidence(title="Instruction", columns=("subject", "content"), rows=rows),),
     )
 
 

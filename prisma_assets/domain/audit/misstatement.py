@@ -3,8 +3,8 @@
 How they are found belongs to the procedures; what they mean for the opinion to `opinion`.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from prisma_assets.domain.audit.amount import percent_of
@@ -197,6 +197,46 @@ def from_json(rows: Iterable[dict[str, Any]]) -> tuple[KindTotal, ...]:
 def uncorrected_cents(rows: Iterable[KindTotal]) -> int:
     """What remains in the accounts, all kinds and natures together (ISA 450 paragraph 11)."""
     return sum(t.uncorrected_cents for t in rows)
+
+
+def corrected_since(
+    rows: Iterable[KindTotal], items: Iterable[Mapping[str, Any]], corrected: Sequence[str]
+) -> tuple[KindTotal, ...]:
+    """Totals with what the client has corrected since they were added up.
+
+    Args:
+        rows: Totals as the steps found them.
+        items: Misstatements handed on one by one, with `kind`, `record_id` and `amount_cents`. A correction of a record that
+            is not among them is not counted: what is handed on are the largest.
+        corrected: Kinds or record ids, as they stand now.
+    """
+    by_record: dict[str, int] = {}
+    for item in items:
+        if item["record_id"] in corrected:
+            by_record[item["kind"]] = by_record.get(item["kind"], 0) + int(item["amount_cents"])
+    return tuple(
+        replace(
+            t,
+            corrected_cents=t.total_cents
+            if t.kind in corrected
+            else max(t.corrected_cents, min(by_record.get(t.kind, 0), t.total_cents)),
+        )
+        for t in rows
+    )
+
+
+def newly_corrected(before: Iterable[KindTotal], now: Iterable[KindTotal]) -> dict[str, int]:
+    """What has been corrected between two rounds, in cents by kind."""
+    earlier: dict[tuple[str, Nature], int] = {}
+    for total in before:
+        key = (total.kind, total.nature)
+        earlier[key] = earlier.get(key, 0) + total.corrected_cents
+    found: dict[str, int] = {}
+    for total in now:
+        more = total.corrected_cents - earlier.get((total.kind, total.nature), 0)
+        if more > 0:
+            found[total.kind] = found.get(total.kind, 0) + more
+    return found
 
 
 def is_clearly_trivial(rows: Sequence[KindTotal], trivial_cents: int | None) -> bool:

@@ -25,6 +25,7 @@ def draft(
     *,
     sections: tuple[str, ...],
     key_matters: tuple[str, ...],
+    are_chosen: bool,
     basis: tuple[str, ...],
 ) -> tuple[tuple[str, str], ...]:
     """Words for the sections that differ from audit to audit; the firm's standing text fills the others.
@@ -33,7 +34,8 @@ def draft(
         engagement: Names client, period and framework.
         decision: Opinion drafted.
         sections: Headings in order.
-        key_matters: Candidates for key audit matters.
+        key_matters: Key audit matters, or candidates for them.
+        are_chosen: The partner chose them; otherwise they are candidates.
         basis: Matters behind a modified opinion, one sentence each.
     """
     values = {
@@ -46,7 +48,9 @@ def draft(
         sections[1]: OPINION_WORDS[decision.opinion].format(**values),
         sections[2]: _basis(decision, basis),
         "Material uncertainty related to going concern": UNCERTAINTY.format(**values),
-        "Key audit matters": "Candidates, for the partner to choose and describe: "
+        "Key audit matters": (
+            "" if are_chosen else "Candidates, for the partner to choose and describe: "
+        )
         + ("; ".join(key_matters) or "none")
         + ".",
     }

@@ -6,7 +6,7 @@ gamma distribution.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, Literal
 
@@ -47,6 +47,8 @@ class SamplePlan(Frozen):
     seed: int = 0
     minimum_items: int = Field(default=20, ge=1)
     """The firm's smallest sample."""
+    splits: int = Field(default=1, ge=1, le=8)
+    """Parts each sampling interval is cut into: a sample that is extended keeps every item drawn before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,13 +116,16 @@ def design(book_value_cents: int, plan: SamplePlan) -> SampleDesign:
     return SampleDesign(sample_size=size, interval_cents=interval, confidence_factor=factor)
 
 
-def monetary_unit_sample(items: pd.DataFrame, *, interval_cents: int, seed: int) -> pd.DataFrame:
+def monetary_unit_sample(
+    items: pd.DataFrame, *, interval_cents: int, seed: int, splits: int = 1
+) -> pd.DataFrame:
     """Draw items with probability proportional to size: systematic selection from a random start in random order.
 
     Args:
         items: `record_id` and `amount_cents`, book values; zero and negative ones are never drawn.
         interval_cents: Items of this size or more are all taken (top stratum).
         seed: The same seed and items give the same sample.
+        splits: Parts each interval is cut into. A larger number draws the items of a smaller one that divides it, and more.
 
     Returns:
         The rows drawn, in the order of `items`, with `is_top_stratum`.
@@ -133,8 +138,13 @@ def monetary_unit_sample(items: pd.DataFrame, *, interval_cents: int, seed: int)
     start = int(generator.integers(1, interval_cents + 1))
     reached = np.cumsum(rest["amount_cents"].to_numpy(dtype="int64")[order])
     total = int(reached[-1]) if len(reached) else 0
-    hits = np.searchsorted(reached, np.arange(start, total + 1, interval_cents))
+    marks = (
+        start
+        + np.arange(1 - splits, splits * (total // interval_cents + 1)) * interval_cents // splits
+    )
+    hits = np.searchsorted(reached, marks[(marks > 0) & (marks <= total)])
     drawn = rest.index[order[hits]]
+    is_top = positive["amount_cents"] >= interval_cents // splits
     chosen = is_top | positive.index.isin(drawn)
     return positive[chosen].assign(is_top_stratum=is_top[chosen])
 
@@ -227,27 +237,14 @@ def _sampled(
         return not_performed(name, f"table {table} holds no positive amount")
     if plan.tolerable_cents <= 0:
         return not_performed(name, "no tolerable misstatement is set")
-    size = design(book_value, plan)
-    sample = monetary_unit_sample(
-        items.reset_index(drop=True), interval_cents=size.interval_cents, seed=plan.seed
-    )
-    figures: dict[str, Any] = {
-        "book_value_cents": book_value,
-        "sample_size": size.sample_size,
-        "interval_cents": size.interval_cents,
-        "confidence_factor": size.confidence_factor,
-        "seed": plan.seed,
-        "selected": sample["record_id"].tolist(),
-        "selected_cents": int(sample["amount_cents"].sum()),
-        "top_stratum": int(sample["is_top_stratum"].sum()),
-        "evaluated": False,
-    }
+    size, sample = _drawn(items.reset_index(drop=True), book_value, plan)
+    audited = {r.record_id: round(r.audited_amount * 100) for r in results}
+    figures = _selection_figures(sample, size, plan, audited) | {"book_value_cents": book_value}
     selection = (
         f"{count(len(sample), 'item')} of {money(figures['selected_cents'])} selected at intervals of "
         f"{money(size.interval_cents)} with seed {plan.seed}, {figures['top_stratum']:,} of them for their size."
     )
     wrong = pd.DataFrame(columns=["record_id", "amount_cents", "description"])
-    audited = {r.record_id: round(r.audited_amount * 100) for r in results}
     if obstacle := _unaudited(sample, audited):
         verdict = f"Projection not performed, because {obstacle}."
     else:
@@ -269,6 +266,40 @@ def _sampled(
         ),
         figures=figures,
     )
+
+
+def _drawn(
+    items: pd.DataFrame, book_value: int, plan: SamplePlan
+) -> tuple[SampleDesign, pd.DataFrame]:
+    """The design of the sample as extended, and its items."""
+    size = design(book_value, plan)
+    sample = monetary_unit_sample(
+        items, interval_cents=size.interval_cents, seed=plan.seed, splits=plan.splits
+    )
+    extended = replace(
+        size,
+        sample_size=size.sample_size * plan.splits,
+        interval_cents=max(size.interval_cents // plan.splits, 1),
+    )
+    return extended, sample
+
+
+def _selection_figures(
+    sample: pd.DataFrame, size: SampleDesign, plan: SamplePlan, audited: Mapping[str, int]
+) -> dict[str, Any]:
+    is_open = ~sample["record_id"].isin(list(audited))
+    return {
+        "sample_size": size.sample_size,
+        "interval_cents": size.interval_cents,
+        "confidence_factor": size.confidence_factor,
+        "seed": plan.seed,
+        "splits": plan.splits,
+        "selected": sample["record_id"].tolist(),
+        "unaudited": sample.loc[is_open, "record_id"].tolist(),
+        "selected_cents": int(sample["amount_cents"].sum()),
+        "top_stratum": int(sample["is_top_stratum"].sum()),
+        "evaluated": False,
+    }
 
 
 def _population(items: pd.DataFrame, book_value: int) -> str:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from prisma_assets.domain.audit.misstatement import (
     KindTotal,
+    corrected_since,
     factual,
     from_json,
     is_clearly_trivial,
@@ -138,3 +139,22 @@ def test_totals_lose_nothing_on_their_way_through_json(items):
 
     assert uncorrected_cents(rows) == sum(m.cents for m in found if not m.is_corrected)
     assert sum(r.items for r in rows) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("corrected", "remains"),
+    [(("cut_off_error",), 0), (("I1",), 300), (("I9",), 1000), ((), 1000)],
+    ids=["the kind", "one record", "a record not handed on", "nothing"],
+)
+def test_corrections_after_the_count_are_taken_off(corrected, remains):
+    """The client corrects at the end what was counted weeks before."""
+    rows = (
+        KindTotal(
+            kind="cut_off_error", nature="factual", items=2, total_cents=1000, corrected_cents=0
+        ),
+    )
+    items = [{"kind": "cut_off_error", "record_id": "I1", "amount_cents": 700}]
+
+    now = corrected_since(rows, items, corrected)
+
+    assert uncorrected_cents(now) == remains

@@ -276,11 +276,12 @@ def _run_step(
     tables: Mapping[str, pd.DataFrame],
     engagement: Engagement,
     steps: Mapping[str, Any],
+    **asked: Any,
 ) -> StepResult:
     step_id = _step_id(name)
     task = AgentTask(
         call_id=step_id, agent_id="audit-test-001", task=name, step_id=step_id, steps=steps,
-        as_of=AS_OF,
+        as_of=AS_OF, **asked,
     )  # fmt: skip
     return _step_function(name)(StepWork(engagement=engagement, books=books_of(tables), task=task))
 
@@ -366,9 +367,39 @@ def perform() -> Callable[..., StepResult]:
     return do
 
 
+@pytest.fixture
+def run_again() -> Callable[..., StepResult]:
+    """Runs one step once more: in a further turn, sent back, or for one item.
+
+    `steps` replaces outputs of earlier steps of the clean audit; the rest goes to the task (`turn`, `previous`, ...).
+    """
+
+    def run(
+        step_id: str,
+        tables: Mapping[str, pd.DataFrame] | None = None,
+        engagement: Engagement | None = None,
+        *,
+        steps: Mapping[str, Any] | None = None,
+        **asked: Any,
+    ) -> StepResult:
+        outputs = {**_clean_audit()[1], **(steps or {})}
+        name = list(ASSIGNMENTS)[int(step_id[1:]) - 1]
+        return _run_step(
+            name,
+            trader_tables() if tables is None else tables,
+            engagement or trader_facts(),
+            {i: o for i, o in outputs.items() if i < step_id},
+            **asked,
+        )
+
+    return run
+
+
 def _is_skipped(step_id: str, outputs: Mapping[str, Any]) -> bool:
     if step_id == "a06":
-        return not (outputs["a05"]["controls_reliance"] or outputs["a03"]["uses_service_org"])
+        plan = outputs["a05"]
+        relies = plan["controls_reliance"] or plan["relies_on_significant_risk_control"]
+        return not (relies or outputs["a03"]["uses_service_org"])
     if step_id == "a09":
         return not outputs["a02"]["is_group"]
     return step_id == "a13" and not outputs["a02"]["eqr_required"]

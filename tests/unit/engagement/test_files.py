@@ -74,7 +74,6 @@ def test_line_numbers_count_blank_and_broken_lines(refusal) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("supplier_account_id,supplier_account_name\n", "holds column names but no rows"),
         ("\n\n", "no column names in line 1"),
         ("supplier_account_id,Name,Name\nV1,a,b\n", "column 'Name' stands in it twice"),
         ("supplier_account_id,Name\nV1\n", "line 2: has 1 values where the header names 2"),
@@ -88,6 +87,27 @@ def test_line_numbers_count_blank_and_broken_lines(refusal) -> None:
 )
 def test_broken_csv_is_refused(refusal, text: str, said: str) -> None:
     assert said in refusal("supplier_listing", text)
+
+
+def test_a_table_without_rows_is_an_empty_table(read_csv) -> None:
+    """A client to whom nobody owes anything exports column names alone; a sentence asks whether that is so."""
+    read = read_csv("supplier_listing", "supplier_account_id,supplier_account_name\n")
+
+    assert suppliers(read) == []
+    assert read.warnings == (
+        "supplier_listing.csv: holds column names but no rows; read as an empty table, to be confirmed by the client",
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "header"),
+    [
+        ("trial_balance", "gl_account_number,account_type,amount_ending"),
+        ("gl_detail", "journal_id,effective_date,gl_account_number,amount"),
+    ],
+)
+def test_a_ledger_without_rows_is_a_failed_export(refusal, table: str, header: str) -> None:
+    assert "holds column names but no rows" in refusal(table, f"{header}\n")
 
 
 def test_empty_values_beyond_the_header_fall_away(read_csv) -> None:
