@@ -27,8 +27,10 @@ from dagster_postgres.utils import (
     pg_url_from_config,
     retry_pg_connection_fn,
 )
-from sqlalchemy import Connection, Engine, event, inspect
+from sqlalchemy import Connection, Engine, event, inspect, text
 from sqlalchemy.exc import DisconnectionError
+
+from prisma_assets.store.named_query import named_query
 
 GROUP_WINDOW_SECONDS = 0.02
 """Events that arrive within this window share one commit. A crash loses at most this much of the run's *log*; what a
@@ -156,10 +158,9 @@ class PooledPostgresStorage(DagsterPostgresStorage):
     def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None = None) -> None:
         # One pool for all three: an instance disposes of its event log, and of the other two never.
         engine = _pooled_engine(postgres_url)
-        names = retry_pg_connection_fn(lambda: inspect(engine).get_table_names())
-        super().__init__(
-            postgres_url, should_autocreate_tables=not set(names) >= _TABLES, inst_data=inst_data
-        )
+        if not retry_pg_connection_fn(lambda: _has_tables(engine)):
+            _make_tables(engine, postgres_url)
+        super().__init__(postgres_url, should_autocreate_tables=False, inst_data=inst_data)
         self._event_log_storage = GroupCommitEventLog(postgres_url, should_autocreate_tables=False)
         self._run_storage = RememberingRunStorage(postgres_url, should_autocreate_tables=False)
         for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
@@ -171,6 +172,21 @@ class PooledPostgresStorage(DagsterPostgresStorage):
     ) -> Self:
         """Build from the `storage.custom.config` block of dagster.yaml."""
         return cls(pg_url_from_config(config_value), inst_data)
+
+
+def _has_tables(engine: Engine) -> bool:
+    return set(inspect(engine).get_table_names()) >= _TABLES
+
+
+def _make_tables(engine: Engine, postgres_url: str) -> None:
+    """Have Dagster make its tables, one process at a time: several start at once, and Dagster's own start fails then."""
+    with engine.connect() as connection:
+        connection.execute(text(named_query("lock_dagster_tables").decode()))
+        try:
+            if not _has_tables(engine):
+                DagsterPostgresStorage(postgres_url, should_autocreate_tables=True)
+        finally:
+            connection.execute(text(named_query("unlock_dagster_tables").decode()))
 
 
 def _pooled_engine(postgres_url: str) -> Engine:

@@ -9,3 +9,10 @@ select to_regnamespace('dagster') is not null
 
 -- create_schema_dagster --
 create schema if not exists dagster
+
+-- lock_dagster_tables --
+-- One process makes Dagster's tables; the others wait. The key is only a number of our own.
+select pg_advisory_lock(7266315503)
+
+-- unlock_dagster_tables --
+select pg_advisory_unlock(7266315503)
