@@ -77,6 +77,7 @@ def test_dict_is_sent_as_jsonb(database_url):
                 "dagster_job": "t_job",
                 "context": {"inputs": {"é": [1, None]}},
                 "created_by": "anna",
+                "is_asked_for": False,
             }
             await database.execute("insert_execution", execution)
             return await database.fetch("recent_executions", {"limit": 1})
