@@ -10,6 +10,7 @@ from prisma_assets.command import (
     anomalies,
     catalogue,
     database,
+    experiment,
     notification,
     sample,
     stack,
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (sample, workflow, notification, catalogue, anomalies, database, stack):
+for part in (sample, workflow, notification, catalogue, anomalies, experiment, database, stack):
     part.register(app)
 
 

@@ -1,0 +1,219 @@
+"""One metric of a running experiment: units in, what is established out. Its state is counts and fits into a row of a table."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prisma_assets.domain.experiments.betting import (
+    WEIGHTS,
+    Bets,
+    interval,
+    log_capital,
+    log_mixture,
+    tuned_bets,
+)
+from prisma_assets.domain.experiments.block import Block, BlockFormer
+from prisma_assets.domain.experiments.design import Design
+from prisma_assets.domain.experiments.look import Betting, Spending
+from prisma_assets.domain.experiments.metric import Metric, Role, Scale, freeze_scale
+from prisma_assets.domain.experiments.tally import SCORE_STEP, Tally, on_lattice
+from prisma_assets.domain.experiments.verdict import Finding
+
+Numbers = NDArray[np.float64]
+
+WARM_UP = 30
+"""Values of the control from which limits and stakes are frozen: enough to know a spread to a seventh. Their blocks are not compared."""
+_LEAST_VARIANCE = 1e-4
+"""Of a score; a control that never varied would make every stake the largest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Effect of the treatment in the metric's terms: a difference, or a relative change where `Metric.is_relative`."""
+
+    blocks: int
+    effect: float
+    low: float | None
+    high: float | None
+    """Ends of the confidence sequence, which holds at all looks together; None: no bound yet."""
+
+
+@dataclass
+class Track:
+    """What is remembered of one metric."""
+
+    metric: Metric
+    design: Design
+    former: BlockFormer = field(default_factory=BlockFormer)
+    warm: list[Block] = field(default_factory=list)
+    """Blocks of the warm-up, until it ends."""
+    scale: Scale | None = None
+    deviation: float | None = None
+    """Of a block difference, guessed when the warm-up ends; sets the stakes for good, never their validity. None: no stakes."""
+    tally: Tally = field(default_factory=Tally)
+    events: dict[str, int] = field(default_factory=dict)
+    """Units that had arrived when something was first established: better, worse, futile, ended, harmed, safe."""
+
+    def __post_init__(self) -> None:
+        if self.spends and not self.metric.is_relative and self.scale is None:
+            self.scale = freeze_scale(self.metric, ())
+
+    @property
+    def spends(self) -> bool:
+        """Whether it is judged by alpha spending; everything else is judged by betting."""
+        return self.design.spends and self.metric.role is Role.PRIMARY
+
+    def update(
+        self, values: Numbers, *, treated: NDArray[np.bool_], splits: Numbers, at: NDArray[np.int64]
+    ) -> None:
+        """Take in units with an outcome, in order of arrival.
+
+        Args:
+            values: Outcomes in the metric's unit; no NaN.
+            treated: Arm of each.
+            splits: Share of the treatment in force at each, in (0, 1).
+            at: Units that had arrived with it.
+        """
+        columns = (values.tolist(), treated.tolist(), splits.tolist(), at.tolist())
+        formed = (
+            (self.former.add(value, is_treated=is_treated, split=split), when)
+            for value, is_treated, split, when in zip(*columns, strict=True)
+        )
+        compared = [(b, when) for b, when in formed if b is not None and not self._warms(b)]
+        if compared:
+            differences = self._differences([b for b, _ in compared])
+            self._compare(differences, [when for _, when in compared])
+
+    # ---- from units to differences
+
+    def _warms(self, block: Block) -> bool:
+        """Whether a block belongs to the warm-up, which ends as soon as enough of the control is known."""
+        if self.scale is not None:
+            return False
+        self.warm.append(block)
+        known = [v for _, control in self.warm for v in control]
+        if len(known) >= WARM_UP:
+            self.scale = freeze_scale(self.metric, known)
+            variance = self._guess(self.scale.scores(np.array(known)))
+            self.deviation = math.sqrt(variance * sum(1 / len(side) for side in block))
+            self.warm = []
+        return True
+
+    def _guess(self, scores: Numbers) -> float:
+        """Variance of a score; for 0-1 outcomes close to that at the mean of Jeffreys' posterior, never 0."""
+        squares = float(((scores - scores.mean()) ** 2).sum())
+        if self.metric.is_relative:
+            return max(squares / (len(scores) - 1), _LEAST_VARIANCE)
+        return (squares + 0.5) / (len(scores) + 1)
+
+    def _differences(self, blocks: Sequence[Block]) -> Numbers:
+        """Mean score of the treated less that of the control, per block: above 0 is better."""
+        flat = self._frozen.scores(np.array([v for t, c in blocks for v in (*t, *c)]))
+        if self.metric.is_relative:
+            flat = np.rint(flat / SCORE_STEP) * SCORE_STEP
+        sizes = [(len(t), len(c)) for t, c in blocks]
+        weights = np.concatenate([[1 / t] * t + [-1 / c] * c for t, c in sizes])
+        starts = np.cumsum([0, *(t + c for t, c in sizes[:-1])])
+        return on_lattice(np.add.reduceat(flat * weights, starts))
+
+    @property
+    def _frozen(self) -> Scale:
+        if self.scale is None:
+            raise ValueError("nothing is compared before the warm-up ends")
+        return self.scale
+
+    # ---- from differences to what is established
+
+    def _compare(self, differences: Numbers, at: Sequence[int]) -> None:
+        before = self.tally.summary()
+        for event, position in self._rule().events(before, differences).items():
+            self.events.setdefault(event, at[position])
+        maximum = self.design.max_blocks
+        is_primary = self.metric.role is Role.PRIMARY
+        if maximum and is_primary and before.n < maximum <= before.n + len(differences):
+            self.events["ended"] = at[maximum - before.n - 1]
+        self.tally.add(differences)
+
+    def _rule(self) -> Spending | Betting:
+        if self.spends:
+            return self._spending
+        alpha, bets = self.design.alpha, self._bets
+        if self.metric.role is Role.GUARDRAIL:
+            harm = len(self.design.guardrails) / self.design.alpha_rollback
+            margin = self._frozen.benefit(self.metric)
+            sides = {"harmed": (False, 0.0, harm), "safe": (True, -margin, 1 / alpha)}
+        else:
+            sides = {"better": (True, 0.0, 2 / alpha), "worse": (False, 0.0, 2 / alpha)}
+        return Betting(bets=bets, hypotheses=sides)
+
+    @property
+    def _spending(self) -> Spending:
+        effect = self._frozen.benefit(self.metric)
+        return Spending(maximum=self.design.max_blocks or 0, alpha=self.design.alpha, effect=effect)
+
+    @property
+    def _bets(self) -> Bets:
+        return tuned_bets(self._frozen.benefit(self.metric), self.deviation or 1.0)
+
+    # ---- what is known
+
+    def finding(self) -> Finding:
+        """What is established so far, and since when."""
+        return Finding(name=self.metric.name, **{f"{e}_at": at for e, at in self.events.items()})
+
+    def estimate(self) -> Estimate | None:
+        """Effect and confidence sequence as they stand; None: nothing was compared."""
+        counts = self.tally.summary()
+        if counts.mean is None:
+            return None
+        low, high = self._ends()
+        ends = [None if e is None else self._frozen.effect(e) for e in (low, high)]
+        if not self._frozen.is_higher_better:
+            ends.reverse()
+        return Estimate(
+            blocks=counts.n, effect=self._frozen.effect(counts.mean), low=ends[0], high=ends[1]
+        )
+
+    def _ends(self) -> tuple[float | None, float | None]:
+        counts = self.tally.summary()
+        if not self.spends:
+            low, high = interval(counts, self._bets, alpha=self.design.alpha)
+            return (None if low <= -1 else low), (None if high >= 1 else high)
+        half = self._spending.half_width(counts)
+        if half is None or counts.mean is None:
+            return None, None
+        return counts.mean - half, counts.mean + half
+
+    def log_e_value(self) -> float | None:
+        """Evidence that the arms differ, in either direction; None: nothing was bet."""
+        counts = self.tally.summary()
+        if self.deviation is None or not counts.n:
+            return None
+        sides = [
+            log_mixture(log_capital(c, self._bets), WEIGHTS) for c in (counts, counts.flipped())
+        ]
+        return float(np.logaddexp(*sides) - math.log(2))
+
+    # ---- between processes
+
+    def to_state(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "former": self.former.to_state(), "warm": self.warm, "deviation": self.deviation,
+            "scale": None if self.scale is None else asdict(self.scale),
+            "tally": self.tally.to_state(), "events": self.events,
+        }  # fmt: skip
+
+    @classmethod
+    def from_state(cls, metric: Metric, design: Design, state: Mapping[str, Any]) -> "Track":
+        """What `to_state` wrote."""
+        return cls(
+            metric, design, former=BlockFormer.from_state(state["former"]),
+            warm=[(list(t), list(c)) for t, c in state["warm"]], deviation=state["deviation"],
+            scale=None if state["scale"] is None else Scale(**state["scale"]),
+            tally=Tally.from_state(state["tally"]), events=dict(state["events"]),
+        )  # fmt: skip
