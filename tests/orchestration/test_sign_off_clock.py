@@ -9,10 +9,10 @@ import psycopg
 import pytest
 
 from jobs.sign_off_clock import sign_off_clock_job
-from prisma_assets.command.report import report
 from prisma_assets.domain.errors import InputError
 from prisma_assets.engine.clock import SignOffClock
 from prisma_assets.engine.library import TemplateLibrary
+from prisma_assets.engine.report import report
 from prisma_assets.engine.sign_off import give
 from prisma_assets.store.database import Database
 from prisma_assets.store.notification import NotificationStore
