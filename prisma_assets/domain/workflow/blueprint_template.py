@@ -4,9 +4,10 @@ Which agent does a step is the caller's choice. What a template cannot say is to
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from graphlib import TopologicalSorter
 from typing import Final
 
 from prisma_assets.domain.workflow.blueprint import (
@@ -75,6 +76,23 @@ def identifier(text: str) -> str:
     return named[:LONGEST].rstrip("_")
 
 
+def without_implied(steps: Sequence[Step]) -> Iterator[Step]:
+    """The steps without dependencies that follow from their others (transitive reduction, Aho, Garey and Ullman 1972).
+
+    A gate names every procedure of its phase, and most of these wait for each other: drawn, such edges run past hundreds of
+    steps, and a browser takes minutes to place them. Through a step that joins `any`, nothing follows.
+    """
+    by_id = {s.id: s for s in steps}
+    implied: dict[str, frozenset[str]] = {}
+    for name in TopologicalSorter({s.id: s.after for s in steps}).static_order():
+        before = by_id[name].after if by_id[name].join == "all" else ()
+        implied[name] = frozenset(before).union(*(implied[b] for b in before))
+    for step in steps:
+        behind = frozenset[str]().union(*(implied[a] for a in step.after))
+        after = tuple(a for a in step.after if a not in behind)
+        yield step if step.join != "all" else step.model_copy(update={"after": after})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Translation:
     """A blueprint with an overlay, on the way to a template."""
@@ -102,7 +120,7 @@ class Translation:
             version=about.version,
             description=" ".join(about.description.split()) or f"{about.framework} methodology.",
             inputs={"engagement": folder},
-            steps=tuple(self._steps()),
+            steps=tuple(without_implied(list(self._steps()))),
         )
 
     @cached_property
