@@ -143,10 +143,10 @@ def _open_op(template: Template, graph_name: str) -> dg.OpDefinition:
     async def _open(context: dg.OpExecutionContext) -> AsyncIterator[dg.Output[None]]:
         session: RunSession = getattr(context.resources, SESSION)
         try:
-            with _told(session):
+            with told(session):
                 execution = await session.open(template, context.run, context.op_config)
         finally:
-            _fail_lost(context.instance, session.lost_runs)
+            fail_lost(context.instance, session.lost_runs)
         tags = session.tags(execution)
         # Whoever launched the run may have named them all.
         if not tags.items() <= context.run.tags.items():
@@ -179,7 +179,7 @@ def _gate_op(template: Template, step: Step, *, graph_name: str) -> dg.OpDefinit
     )
     async def _gate(context: dg.OpExecutionContext):  # type: ignore[no-untyped-def]  # noqa: ANN202 - Dagster reads the annotation of an op with two outputs as a tuple
         session: RunSession = getattr(context.resources, SESSION)
-        with _told(session):
+        with told(session):
             holds = await (await session.of(template, context.run)).condition(step)
         yield dg.Output(
             None,
@@ -208,7 +208,7 @@ def _step_op(
     )
     async def _step(context: dg.OpExecutionContext):  # type: ignore[no-untyped-def]  # noqa: ANN202 - as of the gate
         session: RunSession = getattr(context.resources, SESSION)
-        with _told(session):
+        with told(session):
             outcome = await (await session.of(template, context.run)).run(step)
         metadata = _metadata(step, outcome)
         if outcome.state == "failed":
@@ -260,7 +260,7 @@ def _doer(step: Step, registry: AgentRegistry) -> str:
 
 
 @contextmanager
-def _told(session: RunSession) -> Iterator[None]:
+def told(session: RunSession) -> Iterator[None]:
     """Give what the product understands to Dagster as a failure with our sentence, without a trace."""
     try:
         yield
@@ -268,7 +268,7 @@ def _told(session: RunSession) -> Iterator[None]:
         raise dg.Failure(description=str(error), allow_retries=False) from error
 
 
-def _fail_lost(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> None:
+def fail_lost(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> None:
     """Mark runs whose process was killed as failed; left alone the UI would show them as running for ever."""
     for run_id in run_ids:
         run = instance.get_run_by_id(run_id)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from jobs.compensation import compensation_job
 from jobs.compiler import SESSION, compile_job
 from jobs.notification import notification_job
 from jobs.sign_off_clock import sign_off_clock_job
@@ -16,8 +17,9 @@ from prisma_assets.engine.library import TemplateLibrary, product_library
 from prisma_assets.engine.pinning import with_former, with_needed
 from prisma_assets.settings import Settings
 from resources.workflow import database_url, run_session
-from sensors.resume import resume_sensor
+from sensors.compensation import compensation_sensor
 from sensors.outbox import notification_sensor
+from sensors.resume import resume_sensor
 from sensors.sign_off_clock import sign_off_clock_sensor
 
 
@@ -36,10 +38,16 @@ def build_defs(
         for name, template in library.jobs.items()
     }
     sending, clock = notification_job(), sign_off_clock_job(library)
+    undoing = compensation_job(library)
     sensors = [resume_sensor(library, jobs)] if jobs else []
     return dg.Definitions(
-        jobs=[*jobs.values(), sending, clock],
-        sensors=[*sensors, notification_sensor(sending), sign_off_clock_sensor(clock)],
+        jobs=[*jobs.values(), sending, clock, undoing],
+        sensors=[
+            *sensors,
+            notification_sensor(sending),
+            sign_off_clock_sensor(clock),
+            compensation_sensor(undoing),
+        ],
         resources={SESSION: run_session(registry, providers), "database_url": database_url()},
     )
 

@@ -1,7 +1,7 @@
 """What a workflow run needs: one session per run that opens the store, the gateway and the execution in the run's loop."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,14 @@ from prisma_assets.domain.workflow.execution import RESUMABLE
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.engine.call_ledger import PostgresCallLedger
 from prisma_assets.engine.cancel import obey, refuse_cancelled
+from prisma_assets.engine.compensation import Compensator, open_undone
+from prisma_assets.engine.library import TemplateLibrary
 from prisma_assets.engine.opening import Opening, open_execution
-from prisma_assets.engine.pinning import changed_agents, pinned_registry
+from prisma_assets.engine.pinning import changed_agents, pinned_registry, pinned_template
 from prisma_assets.engine.recovery import give_up
 from prisma_assets.engine.run import ExecutionRun
+from prisma_assets.engine.shield import to_the_end
+from prisma_assets.store.compensation import CompensationRow, CompensationStore
 from prisma_assets.store.database import Database
 from prisma_assets.store.run_lock import AlreadyRunningError, RunLock
 from prisma_assets.store.workflow import WorkflowStore
@@ -90,6 +94,40 @@ class RunSession:
                 raise PrismaError("the execution could not be taken up")
             return self._run
 
+    async def undo(
+        self, library: TemplateLibrary, run: dg.DagsterRun
+    ) -> tuple[Execution, Sequence[CompensationRow]]:
+        """Undo the work of the execution the run is tagged with; what was resumed meanwhile is left as it is.
+
+        Raises:
+            InputError: The run has no execution.
+            NotUndoneError: A step could not be undone.
+        """
+        execution_id = run.tags.get(EXECUTION_TAG)
+        if execution_id is None:
+            raise InputError(f"this job needs the tag {EXECUTION_TAG}; it is asked for by itself")
+        store = self._open_store(run)
+        lock = self._lock(execution_id)
+        await lock.acquire()
+        execution = await _known(store, execution_id)
+        template = await pinned_template(store.database, execution, library)
+        self.lost_runs = await store.runs(execution.id)
+        undoing = Compensator(
+            template=template,
+            execution=execution,
+            store=store,
+            gateway=await self._gateway(store, execution),
+        )
+        self._hold(_keep(lock, _STOPS[run.run_id]))
+        if SENSOR_NAME_TAG in run.tags:
+            await undoing.give_up()
+        rows = CompensationStore(database=store.database)
+        await rows.begin_run(execution.id, run.run_id)
+        try:
+            return execution, await undoing.undo()
+        finally:
+            await to_the_end(rows.end_run(execution.id, run.run_id))
+
     def tags(self, execution: Execution) -> dict[str, str]:
         """Tags that let people find the run in the UI."""
         tags = {EXECUTION_TAG: execution.id, "prisma/started_by": execution.created_by}
@@ -113,8 +151,7 @@ class RunSession:
     async def _take_up(
         self, store: WorkflowStore, template: Template, execution_id: str, run: dg.DagsterRun
     ) -> Execution:
-        lock = RunLock(self._url, execution_id)
-        self._held.push_async_callback(lock.release)
+        lock = self._lock(execution_id)
         # Side by side: each opens a connection, which is most of what opening a session takes.
         for opened in await asyncio.gather(
             lock.acquire(), _known(store, execution_id), return_exceptions=True
@@ -133,10 +170,8 @@ class RunSession:
             self.lost_runs = await store.runs(execution.id)
             if SENSOR_NAME_TAG in run.tags:  # A person who resumes it knows what they want.
                 await give_up(store, execution)
-        self.changed_agents = changed_agents(execution, self._registry)
-        registry = await pinned_registry(store.database, execution, self._registry)
-        gateway = AgentGateway(registry, self._providers, PostgresCallLedger(store.database))
-        self._held.push_async_callback(gateway.aclose)
+        await open_undone(store, execution, template)
+        gateway = await self._gateway(store, execution)
         taken = ExecutionRun(template=template, execution=execution, store=store, gateway=gateway)
         await taken.load()
         self._held.push_async_callback(taken.aclose)
@@ -145,6 +180,18 @@ class RunSession:
         self._hold(_keep(lock, _STOPS[run.run_id]))
         self._run = taken
         return execution
+
+    def _lock(self, execution_id: str) -> RunLock:
+        lock = RunLock(self._url, execution_id)
+        self._held.push_async_callback(lock.release)
+        return lock
+
+    async def _gateway(self, store: WorkflowStore, execution: Execution) -> AgentGateway:
+        self.changed_agents = changed_agents(execution, self._registry)
+        registry = await pinned_registry(store.database, execution, self._registry)
+        gateway = AgentGateway(registry, self._providers, PostgresCallLedger(store.database))
+        self._held.push_async_callback(gateway.aclose)
+        return gateway
 
     def _hold(self, watch: Coroutine[Any, Any, None]) -> None:
         """Have this done beside the steps, for as long as the session lasts."""

@@ -17,6 +17,7 @@ from prisma_assets.domain.workflow.template import Template
 from prisma_assets.domain.workflow.validation import did_you_mean
 from prisma_assets.engine.cancel import Cancel
 from prisma_assets.engine.cancel import cancel as cancel_execution
+from prisma_assets.engine.compensation import ByHand, is_due, settle_by_hand, unfinished
 from prisma_assets.engine.opening import Opening, checked, store_opening
 from prisma_assets.engine.pinning import pinned_template
 from prisma_assets.engine.recovery import stuck_executions
@@ -33,6 +34,7 @@ from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution, NewSignOff
 
 _TAG = "prisma/execution_id"
+_UNDO = "compensation_job"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +130,9 @@ def resume(settings: Settings, execution_id: str, *, as_json: bool) -> int:
     with migrated_server(settings) as urls:
         execution = ask(urls, lambda store: known(store, execution_id))
         work = _work_on(settings, urls, execution)
+        # What was begun to be undone is undone first: nobody knows whether that work stands.
+        if ask(urls, lambda store: unfinished(store, execution.id)):
+            _undo(settings, urls, execution.id)
         if execution.status not in RESUMABLE:
             note(f"execution {execution.id} is {execution.status}; nothing is left to do")
             return show(
@@ -167,6 +172,34 @@ def cancel(settings: Settings, execution_id: str, asked: Cancel, *, as_json: boo
     return 0
 
 
+def undone(settings: Settings, execution_id: str, said: ByHand, *, as_json: bool) -> int:
+    """Record that somebody has undone a step's work by hand."""
+    with migrated_server(settings) as urls:
+        execution = ask(urls, lambda store: known(store, execution_id))
+        template = _work_on(settings, urls, execution).template
+        ask(urls, lambda store: settle_by_hand(store, execution, template, said))
+        note(f"{said.step}: undone by hand by {said.user}")
+        if ask(urls, lambda store: is_due(store, execution, template)):
+            _undo(settings, urls, execution.id)
+        show(ask(urls, lambda store: report(store, execution, template)), as_json=as_json)
+    return 0
+
+
+def _undo(settings: Settings, urls: ServerUrls, execution_id: str) -> None:
+    """Undo what is to be undone.
+
+    Raises:
+        PrismaError: It cannot be undone.
+    """
+    from prisma_assets.platform.local import local_platform
+
+    log_to_file(settings.home)
+    with local_platform(settings, urls) as platform:
+        ended = platform.run(_UNDO, tags={_TAG: execution_id})
+    if ended.failure is not None:
+        raise PrismaError(ended.failure)
+
+
 @dataclass(frozen=True)
 class _Work:
     """An execution and what it works by."""
@@ -196,6 +229,10 @@ def _do(settings: Settings, urls: ServerUrls, work: _Work, *, as_json: bool) -> 
         # Steps opened again for rework are done by a further run; the sign-off's limit bounds how many.
         while execution.status == "PENDING" and ended.failure is None:
             ended = platform.run(work.job, tags=tags)
+            execution = ask(urls, lambda store: known(store, execution_id))
+        if ask(urls, lambda store: is_due(store, execution, work.template)):
+            undoing = platform.run(_UNDO, tags=tags)
+            note(undoing.failure or "what was done has been undone, the latest first")
             execution = ask(urls, lambda store: known(store, execution_id))
     if ended.failure is not None and not _says_why(execution, ended.run_id):
         raise PrismaError(ended.failure)

@@ -33,6 +33,11 @@ def _show_to_person(found: Mapping[str, Any]) -> None:
         say(f"  prisma-assets resume {found['execution_id']}")
     if found["stale_sign_offs"]:
         say("", *(stale["sentence"] for stale in found["stale_sign_offs"]))
+    if found["compensations"]:
+        say("")
+        table(
+            ["undone", "pass", "status", "by"], [_compensation(c) for c in found["compensations"]]
+        )
     if found["error"]:
         say("", ": ".join(filter(None, (found["error"]["step_id"], found["error"]["message"]))))
 
@@ -43,3 +48,8 @@ def _row(step: Mapping[str, Any]) -> Sequence[Any]:
     short = conclusion if len(conclusion) <= 90 else conclusion[:89] + "…"
     findings = len(paper["findings"]) if paper else None
     return step["step_id"], step["name"], step["status"], findings, step["duration_ms"], short
+
+
+def _compensation(row: Mapping[str, Any]) -> Sequence[Any]:
+    by = row["settled_by"] or row["agent_id"]
+    return row["step_id"], row["iteration"], row["status"], by

@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     app.command("approve")(approve)
     app.command("redo")(redo)
     app.command("resume")(resume)
+    app.command("undone")(undone)
     app.command("cancel")(cancel)
 
 
@@ -112,6 +113,25 @@ def redo(
 
     asked = RedoRequest(steps=tuple(steps), requested_by=as_user, reason=reason)
     return execution.redo(Settings.from_environ(), execution_id, asked, as_json=as_json)
+
+
+def undone(
+    execution_id: ExecutionId,
+    step: Annotated[str, typer.Argument(metavar="STEP", help="Step id or name.")],
+    as_user: Annotated[str, typer.Option("--as", metavar="USER", help="Team member who did it.")],
+    reason: Annotated[str, typer.Option(help="What was done; kept with the execution.")],
+    as_json: AsJson = False,
+) -> int:
+    """Say that a step's work was undone by hand, where its compensation failed.
+
+    What was done before it is then undone in this process.
+    """
+    from prisma_assets.command import execution
+    from prisma_assets.engine.compensation import ByHand
+    from prisma_assets.settings import Settings
+
+    said = ByHand(step=step, user=as_user, reason=reason)
+    return execution.undone(Settings.from_environ(), execution_id, said, as_json=as_json)
 
 
 def resume(execution_id: ExecutionId, as_json: AsJson = False) -> int:

@@ -48,7 +48,7 @@ async def give_up(store: WorkflowStore, execution: Execution) -> None:
     Raises:
         DiedTooOftenError: It was left.
     """
-    deaths = await store.deaths_in_a_row(execution.id)
+    deaths = await store.deaths_in_a_row(execution.id, kind="work")
     if execution.status != "RUNNING" or deaths < MOST_DEATHS:
         return
     rows = await store.steps(execution.id)

@@ -11,6 +11,7 @@ from prisma_assets.engine.question import Sheet
 from prisma_assets.engine.sign_off import missing_roles
 from prisma_assets.engine.stale import stale_sign_offs
 from prisma_assets.store.cancel import cancel_request
+from prisma_assets.store.compensation import CompensationRow, CompensationStore
 from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution, StepRow
 
@@ -20,6 +21,7 @@ async def report(store: WorkflowStore, execution: Execution, template: Template)
     rows = await store.steps(execution.id)
     sheet = Sheet(template=template, execution=execution, records=rows)
     missing = await missing_roles(store, execution, template)
+    compensations = CompensationStore(database=store.database)
     cancelled = await cancel_request(store.database, execution.id)
     return {
         "execution_id": execution.id,
@@ -30,6 +32,7 @@ async def report(store: WorkflowStore, execution: Execution, template: Template)
         "steps": [_step(s.id, s.name, s.agent, rows.get(s.id)) for s in template.in_order()],
         "waiting_for": {step: list(roles) for step, roles in missing.items()},
         "stale_sign_offs": [_stale(s) for s in await stale_sign_offs(store.database, sheet)],
+        "compensations": [_compensation(r) for r in await compensations.all(execution.id)],
         "redos": [asdict(r) for r in await store.redos(execution.id)],
         "duration_ms": worked_ms(rows.values()),
         "cost_usd": float(execution.cost_usd) if execution.cost_usd is not None else None,
@@ -41,6 +44,10 @@ async def report(store: WorkflowStore, execution: Execution, template: Template)
         "created_at": execution.created_at,
         "dagster_run_ids": await store.runs(execution.id),
     }
+
+
+def _compensation(row: CompensationRow) -> dict[str, Any]:
+    return {**asdict(row), "cost_usd": float(row.cost_usd) if row.cost_usd is not None else None}
 
 
 def _stale(sign_off: StaleSignOff) -> dict[str, Any]:

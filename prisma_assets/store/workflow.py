@@ -14,6 +14,7 @@ from prisma_assets.store.workflow_record import (
     NewSignOff,
     Redo,
     ResumableExecution,
+    RunKind,
     SilentExecution,
     StartedStep,
     StepFinish,
@@ -101,9 +102,9 @@ class WorkflowStore:
         """Record that somebody wants the execution run; should they die before it begins, the sensor asks again."""
         await self.database.execute("ask_for_run", {"workflow_execution_id": execution_id})
 
-    async def deaths_in_a_row(self, execution_id: str) -> int:
-        """How many of the latest runs died without a step done since."""
-        params = {"workflow_execution_id": execution_id}
+    async def deaths_in_a_row(self, execution_id: str, *, kind: RunKind) -> int:
+        """How many of the latest runs of that kind died without a step done or undone since."""
+        params = {"workflow_execution_id": execution_id, "kind": kind}
         [row] = await self.database.fetch("deaths_in_a_row", params)
         return int(row["deaths"])
 

@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from prisma_assets.domain.workflow.execution import ExecutionStatus, StepRecord, StepStatus
 from prisma_assets.domain.workflow.shown import Shown, as_json, shown_sha256
 from prisma_assets.domain.workflow.sign_off import Decision
 from prisma_assets.store.pinning import Pins
+
+RunKind = Literal["work", "compensation"]
+"""What a Dagster run does for an execution: its steps, or undoing them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,7 @@ def problems(template: Template, *, agents: frozenset[str]) -> list[Problem]:
     found = list(_doubles(template)) or [
         *_unknown_dependencies(template, ids),
         *_unknown_agents(template, agents),
+        *_nobody_undoes(template),
     ]
     circle = None if found else template.cycle()
     if circle:
@@ -83,6 +84,16 @@ def _unknown_agents(template: Template, agents: frozenset[str]) -> Iterator[Prob
                     did_you_mean(agent, agents) or "; `prisma-assets agents list` names them all"
                 )
                 yield Problem(("steps", position, *place), sentence)
+
+
+def _nobody_undoes(template: Template) -> Iterator[Problem]:
+    for position, step in enumerate(template.steps):
+        undoing = step.compensate
+        if undoing is not None and undoing.agent is None and step.agent is None:
+            sentence = (
+                f"step '{step.id}' has no agent: name the one that undoes it under compensate.agent"
+            )
+            yield Problem(("steps", position, "compensate"), sentence)
 
 
 def _rework_problems(template: Template) -> Iterator[Problem]:

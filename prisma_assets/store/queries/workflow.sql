@@ -62,13 +62,14 @@ limit %(limit)s
 update workflow_executions set run_asked_at = now() where workflow_execution_id = %(workflow_execution_id)s
 
 -- deaths_in_a_row --
--- Runs of the execution that never ended, since a step was last done or a run last ended.
+-- Runs of one kind that never ended, since a step was last done or undone or a run last ended.
 select count(*)::int as deaths
 from execution_runs r
-where r.workflow_execution_id = %(workflow_execution_id)s and r.kind = 'work' and r.ended_at is null
+where r.workflow_execution_id = %(workflow_execution_id)s and r.kind = %(kind)s and r.ended_at is null
   and r.started_at > greatest(
     (select max(coalesce(w.completed_at, w.started_at)) from workflow_step_executions w
      where w.workflow_execution_id = %(workflow_execution_id)s and w.status in ('COMPLETED', 'SKIPPED', 'WAITING_APPROVAL')),
+    (select max(c.completed_at) from step_compensations c where c.workflow_execution_id = %(workflow_execution_id)s),
     (select max(d.ended_at) from execution_runs d where d.workflow_execution_id = %(workflow_execution_id)s),
     '-infinity')
 
