@@ -60,6 +60,22 @@ def is_running(settings: Settings) -> bool:
     return living_postmaster(settings.home.resolve() / "postgres") is not None
 
 
+def revive(settings: Settings) -> bool:
+    """Start the embedded server again if it died; call it while `running_server` holds it.
+
+    Returns:
+        True: it was dead and answers again, on the port it had.
+
+    Raises:
+        EmbeddedServerError: it cannot be started.
+    """
+    if is_running(settings):
+        return False
+    # Joining starts it; leaving does not stop what the caller still uses.
+    with EmbeddedServer(settings.home).in_use():
+        return True
+
+
 def _prepared(url: str) -> ServerUrls:
     where = address(url)
     with connected(url) as connection:

@@ -15,7 +15,7 @@ from prisma_assets.platform import run_server
 from prisma_assets.settings import Settings
 from prisma_assets.store.database import Database
 from prisma_assets.store.migrate import migrate
-from prisma_assets.store.server import ServerUrls, running_server
+from prisma_assets.store.server import ServerUrls, revive, running_server
 from prisma_assets.supervisor import child, code_server, daemon
 from prisma_assets.supervisor.display import Display
 from prisma_assets.supervisor.interrupt import Interrupts
@@ -194,6 +194,8 @@ class Stack:
         while not until():
             if event := nursery.watch():
                 self._display.say(event)
+            if revive(self._settings):
+                self._display.say("The database stopped unexpectedly and was started again.")
             time.sleep(TICK_SECONDS)
 
 
