@@ -308,16 +308,17 @@ def test_a_run_has_its_whole_log_for_a_fresh_instance(firm, firm_url):
     assert kinds.index(dg.DagsterEventType.RUN_START) < kinds.index(dg.DagsterEventType.STEP_START)
 
 
-def test_several_processes_that_start_at_once_make_the_tables_once(new_database, _migrated):
+def test_several_processes_that_start_at_once_make_the_tables_once(empty_database_url):
     """Each looked, found none, and all but one failed with "relation already exists"; the product then did not start."""
-    with new_database(_migrated) as url:
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("create schema dagster")
-        start = f"from resources.dagster_storage import PooledPostgresStorage as P; P({dagster_url(url)!r}).event_log_storage.dispose()"
-        processes = [
-            subprocess.Popen([sys.executable, "-c", start], stderr=subprocess.PIPE, text=True)
-            for _ in range(4)
-        ]
-        errors = [process.communicate(timeout=90)[1] for process in processes]
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute("create schema dagster")
+    url = dagster_url(empty_database_url)
+    start = f"from resources.dagster_storage import PooledPostgresStorage as P; P({url!r}).event_log_storage.dispose()"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", start], stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+
+    errors = [process.communicate(timeout=90)[1] for process in processes]
 
     assert errors == ["", "", "", ""]

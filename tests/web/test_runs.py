@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from prisma_assets.domain.errors import PrismaError
+from prisma_assets.engagement.sample.write import write_sample
 from resources.run_socket import RunOrder, RunsUnavailableError, order_run, runs_socket
 
 LAUNCH = """
@@ -152,3 +153,75 @@ def serves(stack: Any) -> bool:
     except RunsUnavailableError:
         return False
     return True
+
+
+@pytest.fixture(scope="module")
+def books(stack: Any) -> Path:
+    """A sample engagement, big enough that its audit takes seconds."""
+    return Path(write_sample(stack.home.with_name("books"), lines=60_000).folder)
+
+
+def audit_under_way(stack: Any, books: Path) -> tuple[str, str]:
+    """Execution and Dagster run of an audit in which a step is being worked on."""
+    config = {
+        "ops": {
+            "open_execution": {
+                "config": {
+                    "inputs": {"engagement": str(books)},
+                    "sign_offs": str(books / "sign_offs.yaml"),
+                }
+            }
+        }
+    }
+    launched = graphql(stack.address, LAUNCH, job="annual_audit_job", config=config)
+    run_id = launched["launchRun"]["run"]["runId"]
+    until(lambda: "prisma/execution_id" in tags(stack.address, run_id))
+    execution_id = tags(stack.address, run_id)["prisma/execution_id"]
+    until(lambda: "RUNNING" in step_statuses(stack, execution_id))
+    return execution_id, run_id
+
+
+def report(stack: Any, execution_id: str) -> dict[str, Any]:
+    return httpx2.get(f"{stack.address}/api/v1/executions/{execution_id}", timeout=30).json()
+
+
+def step_statuses(stack: Any, execution_id: str) -> set[str]:
+    return {s["status"] for s in report(stack, execution_id)["steps"]}
+
+
+def by_the_ui(stacks: Any, stack: Any, execution_id: str, run_id: str) -> None:
+    answer = graphql(stack.address, TERMINATE, id=run_id)
+    assert answer["terminateRun"]["__typename"] == "TerminateRunSuccess"
+
+
+def by_the_command(stacks: Any, stack: Any, execution_id: str, run_id: str) -> None:
+    said = stacks.command(
+        stack.home, "cancel", execution_id, "--as", "m.tindlewick", "--reason", "client withdrew"
+    )
+    assert said.returncode == 0, said.stderr
+
+
+def by_the_api(stacks: Any, stack: Any, execution_id: str, run_id: str) -> None:
+    answer = httpx2.post(
+        f"{stack.address}/api/v1/executions/{execution_id}/cancel",
+        json={"by": "m.tindlewick", "reason": "client withdrew"},
+        timeout=30,
+    )
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ask", [by_the_ui, by_the_command, by_the_api])
+def test_an_audit_under_way_is_stopped_and_leaves_a_true_state(stacks, stack, books, ask):
+    """From outside the process that works on it, while a step computes in a thread."""
+    execution_id, run_id = audit_under_way(stack, books)
+
+    ask(stacks, stack, execution_id, run_id)
+
+    until(lambda: status(stack.address, run_id) == "CANCELED", seconds=10)
+    stopped = report(stack, execution_id)
+    assert stopped["status"] == "CANCELLED"
+    statuses = [s["status"] for s in stopped["steps"]]
+    assert "CANCELLED" in statuses
+    assert "RUNNING" not in statuses
+    assert (stopped["cancel"] is None) == (ask is by_the_ui)
