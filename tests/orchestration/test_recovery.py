@@ -45,11 +45,11 @@ def office(firm, database_url, monkeypatch):
     def build(*steps, **extra):
         trial = replace(firm(*steps, **extra), url=database_url)
         library = TemplateLibrary(templates={trial.template.name: trial.template})
-        trial.cursor = None
+        trial.cursor, trial.began = None, NOW
 
         def tick(later=0.0, *, library=library):
             sensor = resume_sensor(
-                library, {"trial": trial.job()}, now=lambda: NOW + timedelta(seconds=later)
+                library, {"trial": trial.job()}, now=lambda: trial.began + timedelta(seconds=later)
             )
             context = dg.build_sensor_context(
                 instance=trial.instance,
@@ -236,6 +236,7 @@ def test_a_run_that_could_not_begin_is_asked_for_again_later_and_not_for_ever(of
     asked = [request.run_key]
     for number in range(MOST_AGAIN + 1):
         trial.instance.create_run_for_job(job_def=trial.job(), tags=dict(request.tags))
+        trial.began = datetime.now(UTC)
         patience = AGAIN_SECONDS * 2.0**number
         assert keys(trial.tick(patience - 60)) == []
         asked += keys(trial.tick(patience + 60))
