@@ -171,6 +171,7 @@ class WorkflowEngine:
         if execution.status not in RESUMABLE:
             return await self._read(execution)
         await refuse_cancelled(opened.store, execution.id)
+        await opened.store.ask_for_run(execution.id)
         while True:
             ended = await opened.launcher.run(self._order(execution))
             execution = await self._known(workflow_id)
@@ -196,6 +197,7 @@ class WorkflowEngine:
         await refuse_cancelled(opened.store, execution.id)
         if await is_worked_on(opened.database, execution.id):
             raise InputError(f"execution {execution.id} is being worked on; wait until it rests")
+        await opened.store.ask_for_run(execution.id)
         return await opened.launcher.start(self._order(execution))
 
     async def resume_workflow(self, workflow_id: str) -> Workflow:
