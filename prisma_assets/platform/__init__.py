@@ -1,1 +1,28 @@
-"""The Python API of the specification, and what runs workflows for it."""
+"""The Python API of the specification, and what runs workflows for it.
+
+`from prisma_assets.platform import AgentRegistry, EventBus, WorkflowEngine`
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prisma_assets.agents.registry import AgentRegistry
+    from prisma_assets.platform.workflow import WorkflowEngine
+    from prisma_assets.store.event_bus import EventBus
+
+__all__ = ["AgentRegistry", "EventBus", "WorkflowEngine"]
+
+_HOMES = {
+    "AgentRegistry": "prisma_assets.agents.registry",
+    "EventBus": "prisma_assets.store.event_bus",
+    "WorkflowEngine": "prisma_assets.platform.workflow",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name of the API when it is asked for: the parts of the product import this package for less."""
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    return getattr(import_module(_HOMES[name]), name)

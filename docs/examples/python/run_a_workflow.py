@@ -8,9 +8,7 @@ Works beside the product when it is up with the same PRISMA_HOME or DATABASE_URL
 import asyncio
 import sys
 
-from prisma_assets.agents.registry import AgentRegistry
-from prisma_assets.platform.workflow import WorkflowEngine
-from prisma_assets.store.event_bus import EventBus
+from prisma_assets.platform import AgentRegistry, EventBus, WorkflowEngine
 
 
 async def main(folder: str) -> None:
