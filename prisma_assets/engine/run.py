@@ -5,8 +5,7 @@ again: another run of the same execution, in which finished steps answer from th
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
@@ -64,7 +63,6 @@ class ExecutionRun:
     """Latest record of every step begun."""
     requests: dict[str, SignOffRequest] = field(default_factory=dict)
     """The latest time each step was put before those who sign."""
-    _active: int = 0
     _ended: ExecutionStatus | None = None
     _failure: Mapping[str, Any] | None = None
     _is_reworked: bool = False
@@ -104,11 +102,10 @@ class ExecutionRun:
             return True
         if join_state(step, self.records) != "ready":
             return True  # `run` says what becomes of it
-        async with self._working():
-            if self._holds(step, step.when):
-                return True
-            await self._skip(step, str(step.when))
-            return False
+        if self._holds(step, step.when):
+            return True
+        await self._skip(step, str(step.when))
+        return False
 
     async def _skip(self, step: Step, why: str) -> StepRecord:
         iteration = iteration_of(self.records, step)
@@ -140,23 +137,27 @@ class ExecutionRun:
         return await (ahead if ahead is not None else self._take(step))
 
     async def aclose(self) -> None:
-        """Wait for what was begun ahead of its op; it was cancelled with the run if the run was."""
+        """Wait for what was begun ahead of its op, then write what the execution is now.
+
+        Not before: between two ops nothing is under way, and an execution that waits, or has failed, may still have work.
+        """
+        # Cancelled with the run if the run was.
         await asyncio.gather(*self._ahead.values(), return_exceptions=True)
+        await to_the_end(self._settle())
 
     async def _take(self, step: Step) -> StepOutcome:
         self._taken.add(step.id)
-        async with self._working():
-            if self._ended is not None or self._is_reworked:
-                return outcome_of("ended", self._record(step))
-            record = self.records.get(step.id)
-            if record is not None and record.status in RESTED:
-                outcome = await self._reuse(step, record)
-            elif record is not None and record.status == "WAITING_APPROVAL":
-                outcome = await self._sign(step, record)
-            else:
-                outcome = await self._join(step)
-            self._go_ahead()
-            return outcome
+        if self._ended is not None or self._is_reworked:
+            return outcome_of("ended", self._record(step))
+        record = self.records.get(step.id)
+        if record is not None and record.status in RESTED:
+            outcome = await self._reuse(step, record)
+        elif record is not None and record.status == "WAITING_APPROVAL":
+            outcome = await self._sign(step, record)
+        else:
+            outcome = await self._join(step)
+        self._go_ahead()
+        return outcome
 
     async def _join(self, step: Step) -> StepOutcome:
         state = join_state(step, self.records)
@@ -287,17 +288,6 @@ class ExecutionRun:
         async with self.store.database.transaction() as tx:
             await self.store.lock(tx, self.execution.id)
             await self.store.settle(tx, self.execution.id, status, error)
-
-    @asynccontextmanager
-    async def _working(self) -> AsyncIterator[None]:
-        """Count the steps under way; when the last one rests, write what the execution is now."""
-        self._active += 1
-        try:
-            yield
-        finally:
-            self._active -= 1
-            if self._active == 0:
-                await to_the_end(self._settle())
 
     async def _settle(self) -> None:
         status = execution_status(self.template, self.records)
