@@ -95,12 +95,15 @@ class SmallEngagement:
         self.ask(lambda store: give(store, execution, self.template, new))
 
     def go_to(self, stop: str) -> None:
-        """Run and approve what waits until that step waits, or the execution is over."""
+        """Run and approve what waits until that step waits or is done, or the execution is over."""
         for _ in range(MOST_RUNS):
             if not self.execution_id or self.execution.status in ("PENDING", "WAITING_APPROVAL"):
                 self.run()
             waiting = self.waiting
-            if stop in waiting or (not waiting and self.execution.status != "PENDING"):
+            is_over = not waiting and self.execution.status != "PENDING"
+            found = self.steps.get(stop)
+            is_done = found is not None and found.status == "COMPLETED"
+            if is_over or is_done or stop in waiting:
                 return
             for step, roles in waiting.items():
                 for role in roles:
@@ -108,9 +111,8 @@ class SmallEngagement:
         raise AssertionError(f"{stop} was never reached")
 
     def send_back(self, step: str) -> None:
-        """Request changes on a step that waits, and go on until it waits again or the execution is over."""
+        """Request changes on a step that waits, and go on until it waits again or is done."""
         self.sign(step, self.waiting[step][0], "changes")
-        self.run()
         self.go_to(step)
 
     def change_facts(self, change: Callable[[Any], None]) -> None:

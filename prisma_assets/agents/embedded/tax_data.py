@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from prisma_assets.agents.embedded.rounds import since_last_round
 from prisma_assets.agents.embedded.tax_work import (
     euro_cents,
     own_amount,
@@ -47,12 +48,18 @@ def data_collection_and_reconciliation(work: StepWork) -> StepResult:
     return finish(
         work,
         Draft(
-            outcomes=[_tied(work, ties), _register(register), _referenced(facts)],
+            outcomes=[
+                _tied(work, ties),
+                *since_last_round(work, "open_matters", open_matters),
+                _register(register),
+                _referenced(facts),
+            ],
             conclusion=text,
             outputs={
                 "tax_trial_balance": [_tie_json(t) for t in ties],
                 "adjustments_register": register,
                 "dataset_hash": work.books.sha256,
+                "files": work.files,
                 "is_reconciled": agreed,
                 "open_matters": open_matters,
             },

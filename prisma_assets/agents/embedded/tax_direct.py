@@ -16,7 +16,7 @@ from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.tax.corporate import Computation, NotComputed, compute
 from prisma_assets.domain.tax.decision import worst
 from prisma_assets.domain.tax.facts import TaxFacts
-from prisma_assets.domain.tax.result import flattened
+from prisma_assets.domain.tax.result import by_person, flattened
 from prisma_assets.domain.tax.rounding import pct_text
 
 HUMAN = "a person computes it"
@@ -52,7 +52,7 @@ def direct_tax(work: StepWork, jurisdiction: str | None) -> StepResult:
     codes = facts.jurisdictions if jurisdiction is None else (jurisdiction,)
     found = {code: _computed(work, facts, code) for code in codes}
     results = [_result(facts, code, list(computed)) for code, computed in found.items()]
-    outcomes = [_outcome(c) for computed in found.values() for c in computed]
+    outcomes = [_outcome(c, facts) for computed in found.values() for c in computed]
     return finish(
         work,
         Draft(
@@ -77,8 +77,9 @@ def _result(
     facts: TaxFacts, code: str, computed: list[Computation | NotComputed]
 ) -> dict[str, Any]:
     done = [c for c in computed if isinstance(c, Computation)]
-    missing = [c for c in computed if isinstance(c, NotComputed)]
-    flat = [flattened(c) for c in done]
+    people = {c: by_person(facts.entity(c.entity)) for c in computed if isinstance(c, NotComputed)}
+    missing = [c for c, stated in people.items() if stated is None]
+    flat = [flattened(c) for c in done] + [stated for stated in people.values() if stated]
     reasons = [text for f in flat for text in f.reasons]
     steps = [text for f in flat for text in f.next_steps]
     verdicts: list[str] = [f.decision for f in flat]
@@ -105,10 +106,20 @@ def _result(
     }
 
 
-def _outcome(found: Computation | NotComputed) -> Outcome:
+def _outcome(found: Computation | NotComputed, facts: TaxFacts) -> Outcome:
     name = f"Corporate income tax of {found.entity} ({found.jurisdiction})"
     if isinstance(found, NotComputed):
-        return not_performed(name, found.reason)
+        stated = by_person(facts.entity(found.entity))
+        if stated is None:
+            return not_performed(name, found.reason)
+        return performed(
+            name,
+            population=f"profit before tax {shown(stated.profit_cents, stated.currency)}",
+            result=f"Tax of the year {shown(stated.tax_cents, stated.currency)}, by {stated.rate_versions[0]}. {stated.decision}.",
+            findings=(
+                tax_finding("tax_position_to_review", found.entity, stated.reasons[0], name),
+            ),
+        )
     rows = tuple(
         (line.label, shown(line.cents, found.currency), line.basis) for line in found.lines
     )

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+from prisma_assets.agents.embedded.rounds import since_last_round
 from prisma_assets.agents.embedded.tax_work import tax_finding, without_facts
 from prisma_assets.agents.embedded.work import Draft, StepWork, finish
 from prisma_assets.domain.audit import archive
@@ -30,11 +31,17 @@ def filing_payment_archive(work: StepWork) -> StepResult:
     still_open = [o for o in due if not o.receipt]
     today = work.task.as_of.date() if work.task.as_of else None
     obstacles = _obstacles(work, still_open)
+    missing = [f"{o.form} of {o.entity}, due on {o.due}" for o in still_open]
     until = archive.retention_until(today, int(RETENTION_YEARS.value)) if today else None
     return finish(
         work,
         Draft(
-            outcomes=[_receipts(due, still_open, today), _payments(facts), _sealed(manifest, until)],
+            outcomes=[
+                _receipts(due, still_open, today),
+                *since_last_round(work, "missing_receipts", missing),
+                _payments(facts),
+                _sealed(manifest, until),
+            ],
             conclusion=_conclusion(manifest, obstacles),
             outputs={
                 "filing_receipts": [
@@ -50,6 +57,8 @@ def filing_payment_archive(work: StepWork) -> StepResult:
                     for o in still_open
                 ],
                 "is_filed": not still_open,
+                "missing_receipts": missing,
+                "overdue": sum(bool(today and o.due < today) for o in still_open),
                 "obstacles": obstacles,
                 "archive_manifest": manifest.content,
                 "archive_manifest_sha256": manifest.sha256,
@@ -62,8 +71,13 @@ def filing_payment_archive(work: StepWork) -> StepResult:
 
 def _obstacles(work: StepWork, still_open: list[Obligation]) -> list[str]:
     found = []
-    if work.outputs_of("t06").get("review_status") == "BLOCKED":
+    review = work.outputs_of("t06").get("review_status")
+    if review == "BLOCKED":
         found.append("a computation is refused and not cleared")
+    if review == "INCOMPLETE":
+        found.append("the tax of an entity is not computed")
+    if stale := work.changed_since("t02"):
+        found.append(f"tables changed after the computations: {', '.join(stale)}")
     if not work.outputs_of("t06"):
         found.append("the provision and its review are not on file")
     if work.outputs_of("t02").get("is_reconciled") is False:

@@ -1,10 +1,12 @@
 """Step t06: current and deferred tax, uncertain positions, the reconciliation of the effective rate, the file for review."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from prisma_assets.agents.embedded.rounds import since_last_round
+from prisma_assets.agents.embedded.tax_review import Standing, refusals, standing
 from prisma_assets.agents.embedded.tax_work import (
     collected,
     euro_cents,
@@ -17,7 +19,6 @@ from prisma_assets.agents.embedded.work import Draft, StepWork, finish
 from prisma_assets.domain.audit.amount import cents
 from prisma_assets.domain.audit.outcome import Outcome, count, not_performed, performed
 from prisma_assets.domain.audit.workpaper import Evidence, StepResult
-from prisma_assets.domain.tax.decision import TECHNICAL_REVIEWER, worst
 from prisma_assets.domain.tax.deferred_tax import DeferredTax, deferred_taxes
 from prisma_assets.domain.tax.facts import TaxEntity, TaxFacts
 from prisma_assets.domain.tax.minimum_tax import shares
@@ -70,12 +71,12 @@ def provision_and_review(work: StepWork) -> StepResult:
         }
         return without_facts(work, (CURRENT, DEFERRED, UNCERTAIN, EFFECTIVE), nothing)
     file = _file(work, facts)
-    verdict, steps = _earlier_verdicts(work)
-    status = "BLOCKED" if verdict == "REFUSED" else "PENDING_HUMAN"
+    found = standing(work, facts)
     missing = [e.name for e in facts.entities if e.name not in file.taxes]
+    status = found.status(missing)
     is_material = _is_material(facts, file)
-    # Firm practice: a manager approves always, a partner what is material.
-    roles = ["MANAGER", "PARTNER"] if is_material else ["MANAGER"]
+    roles = _approvals(found, is_material=is_material)
+    uncleared = list(found.uncleared)
     return finish(
         work,
         Draft(
@@ -85,6 +86,8 @@ def provision_and_review(work: StepWork) -> StepResult:
                 _deferred(file, facts),
                 _uncertain(file, facts),
                 _effective(file),
+                *refusals(found),
+                *since_last_round(work, "uncleared", uncleared),
             ],
             conclusion=_conclusion(file, missing, status, roles),
             outputs={
@@ -97,10 +100,13 @@ def provision_and_review(work: StepWork) -> StepResult:
                 },
                 "utp": [_position_json(m) for m in file.positions],
                 "review_status": status,
-                "decision": verdict,
+                "decision": found.verdict,
+                "refused": list(found.refused),
+                "uncleared": uncleared,
+                "not_computed": missing,
                 "approvals_required": roles,
                 "is_material": is_material,
-                "technical_review_required": _needs_technical_review(steps),
+                "technical_review_required": found.needs_technical_review,
             },
         ),
     )
@@ -186,26 +192,17 @@ def _inclusions(work: StepWork) -> dict[str, int]:
     return found
 
 
-def _earlier_verdicts(work: StepWork) -> tuple[str, list[str]]:
-    """The gravest decision of the computations, and who goes on with what."""
-    results = [*collected(work, "t03", "cit_result"), *collected(work, "t04", "vat_return")]
-    cross = work.outputs_of("t05")
-    verdicts = [r["decision"] for r in results] + (
-        [cross["decision"]] if "decision" in cross else []
-    )
-    steps = [s for r in results for s in r["next_steps"]] + list(cross.get("next_steps", []))
-    return worst(verdicts), list(dict.fromkeys(steps))
-
-
 def _is_material(facts: TaxFacts, file: _File) -> bool:
     if facts.materiality is None or file.group is None:
         return True
     return abs(file.group.expense_cents) >= cents(facts.materiality)
 
 
-def _needs_technical_review(steps: Sequence[str]) -> bool:
-    """True when a computation asks for the technical reviewer (interest limit, foreign companies, Maltese elections, refunds)."""
-    return any(TECHNICAL_REVIEWER in step for step in steps)
+def _approvals(found: Standing, *, is_material: bool) -> list[str]:
+    """Firm practice: a manager always, a technical reviewer for technical positions, a partner for what is material or was refused."""
+    technical = ["TECHNICAL_REVIEWER"] if found.needs_technical_review else []
+    partner = ["PARTNER"] if is_material or found.refused else []
+    return ["MANAGER", *technical, *partner]
 
 
 def _current(file: _File, missing: list[str]) -> Outcome:
@@ -313,10 +310,12 @@ def _conclusion(file: _File, missing: list[str], status: str, roles: list[str]) 
             f"Tax expense of {shown(file.group.expense_cents, 'EUR')}, effective rate {pct_text(file.group.effective_pct)}."
         )
     if missing:
-        parts.append(f"Without {', '.join(missing)}, whose tax a person computes.")
+        parts.append(
+            f"Without {', '.join(missing)}, whose tax a person computes (computed_by_person) before anybody approves."
+        )
     if status == "BLOCKED":
         parts.append(
-            "A computation is refused: the Group Tax Director clears it with cause and remedy before anything is filed."
+            "A computation is refused: it is cleared with root cause and remedy (tax.clearances) before anybody approves."
         )
     parts.append(f"To be approved by: {', '.join(roles)}.")
     return " ".join(parts)

@@ -28,7 +28,7 @@ def scope_and_obligations(work: StepWork) -> StepResult:
     facts = work.engagement.tax
     if facts is None:
         nothing = {
-            "jurisdictions": [], "direct_tax_items": [], "vat_items": [], "obligations": [], "p2_in_scope": False,
+            "jurisdictions": [], "direct_tax_items": [], "vat_items": [], "vat_jurisdictions": [], "obligations": [], "p2_in_scope": False,
             "p2_scope": "not decided", "dac6_screen": [], "service_permitted": False, "related_party": False,
         }  # fmt: skip
         return without_facts(work, SCOPE_PROCEDURES, nothing)
@@ -64,6 +64,7 @@ def scope_and_obligations(work: StepWork) -> StepResult:
                     {"registration": r.number, "start": r.start.isoformat()}
                     for r in facts.vat_registrations
                 ],
+                "vat_jurisdictions": _by_jurisdiction(facts),
                 "obligations": [_due_json(o) for o in due],
                 # Not decided counts as in scope: the computation then says what it lacks.
                 "p2_in_scope": scope.is_in_scope is not False,
@@ -76,6 +77,22 @@ def scope_and_obligations(work: StepWork) -> StepResult:
             },
         ),
     )
+
+
+def _by_jurisdiction(facts: TaxFacts) -> list[dict[str, Any]]:
+    """The registrations as the template goes through them: a branch per registration within its jurisdiction."""
+    codes = dict.fromkeys(r.jurisdiction for r in facts.vat_registrations)
+    return [
+        {
+            "jurisdiction": code,
+            "registrations": [
+                {"registration": r.number, "start": r.start.isoformat()}
+                for r in facts.vat_registrations
+                if r.jurisdiction == code
+            ],
+        }
+        for code in codes
+    ]
 
 
 def screen_json(found: disclosure.Screening) -> dict[str, Any]:

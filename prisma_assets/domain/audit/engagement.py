@@ -13,8 +13,9 @@ from pydantic import Field, model_validator
 from prisma_assets.domain.audit.workpaper import Frozen
 from prisma_assets.domain.tax.facts import TaxFacts
 
-Role = Literal["PARTNER", "MANAGER", "EMPLOYEE", "EQR"]
-"""Roles a team member can hold on an engagement (domain facts §7.1). EQR: an eligible reviewer outside the team."""
+Role = Literal["PARTNER", "MANAGER", "EMPLOYEE", "EQR", "TECHNICAL_REVIEWER"]
+"""Roles a team member can hold on an engagement (domain facts §7.1-7.2). EQR: an eligible reviewer outside the team.
+TECHNICAL_REVIEWER: the second reviewer of tax positions."""
 
 
 class Client(Frozen):

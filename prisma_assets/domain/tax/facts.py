@@ -10,14 +10,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from prisma_assets.domain.audit.workpaper import Frozen
-
-Amount = Annotated[Decimal, Field(max_digits=17, decimal_places=2)]
-Positive = Annotated[Decimal, Field(ge=0, max_digits=17, decimal_places=2)]
-Share = Annotated[Decimal, Field(ge=0, le=100)]
-"""Unit: percent."""
-Code = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-"""Country, ISO 3166-1 alpha-2."""
-Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
+from prisma_assets.domain.tax.measure import Amount, Code, Currency, Positive, Share
+from prisma_assets.domain.tax.review_facts import Clearance, PersonComputation
 
 Election = Literal[
     "small_business", "participation_exemption", "fiscal_unit", "final_tax_without_imputation"
@@ -149,6 +143,8 @@ class TaxEntity(Frozen):
     """Current tax of earlier years recognised in this one (IAS 12 paragraph 80(b))."""
     temporary_differences: tuple[TemporaryDifference, ...] = ()
     minimum_tax: MinimumTaxFacts = MinimumTaxFacts()
+    computed_by_person: PersonComputation | None = None
+    """The tax where no computation covers the jurisdiction."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -353,6 +349,7 @@ class TaxFacts(Frozen):
     uncertain_positions: tuple[UncertainPosition, ...] = ()
     vat_registrations: tuple[VatRegistration, ...] = ()
     filings: tuple[Filing, ...] = ()
+    clearances: tuple[Clearance, ...] = ()
 
     @model_validator(mode="after")
     def _names_known(self) -> Self:

@@ -3,9 +3,11 @@
 from fractions import Fraction
 from typing import Any
 
+from prisma_assets.domain.audit.amount import cents
 from prisma_assets.domain.audit.workpaper import Frozen
 from prisma_assets.domain.tax.corporate import Computation
-from prisma_assets.domain.tax.decision import Verdict
+from prisma_assets.domain.tax.decision import Verdict, review
+from prisma_assets.domain.tax.facts import TaxEntity
 
 
 class EntityTax(Frozen):
@@ -38,6 +40,44 @@ class EntityTax(Frozen):
     reasons: tuple[str, ...]
     next_steps: tuple[str, ...]
     metrics: dict[str, Any]
+
+
+def by_person(entity: TaxEntity) -> EntityTax | None:
+    """The tax a person computed, in the shape later steps read; None: nobody has, or the profit is not stated.
+
+    The whole difference between profit and chargeable income counts as permanent, at the effective rate on the chargeable
+    income: the person's working paper holds the parts.
+    """
+    stated = entity.computed_by_person
+    if stated is None or entity.profit_before_tax is None:
+        return None
+    profit, chargeable, tax = (
+        cents(entity.profit_before_tax),
+        cents(stated.chargeable),
+        cents(stated.tax),
+    )
+    nothing = dict.fromkeys(
+        ("temporary_cents", "interest_cents", "losses_used_cents", "loss_of_year_cents", "local_deducted_cents",
+         "surcharge_cents", "local_cents", "credits_cents", "refund_cents"), 0,
+    )  # fmt: skip
+    return EntityTax(
+        **nothing,
+        entity=entity.name,
+        jurisdiction=entity.jurisdiction,
+        currency=entity.currency,
+        profit_cents=profit,
+        permanent_cents=chargeable - profit,
+        chargeable_cents=chargeable,
+        headline_pct=Fraction(tax * 100, chargeable) if chargeable else Fraction(0),
+        central_cents=tax,
+        tax_cents=tax,
+        payable_cents=tax - cents(entity.paid_on_account),
+        rate_versions=(f"{stated.reference} (computed by {stated.computed_by})",),
+        decision="REVIEW",
+        reasons=(f"{entity.name} was computed by {stated.computed_by}: {stated.reference}.",),
+        next_steps=(review("").next_step,),
+        metrics={"disallowed_interest_cents": 0, "tax_ebitda_cents": 0},
+    )
 
 
 def flattened(found: Computation) -> EntityTax:

@@ -17,7 +17,7 @@ from pydantic import (
 
 from prisma_assets.domain.workflow.condition import Condition, Expression
 
-Role = Literal["PARTNER", "MANAGER", "EMPLOYEE", "EQR"]
+Role = Literal["PARTNER", "MANAGER", "EMPLOYEE", "EQR", "TECHNICAL_REVIEWER"]
 EndStatus = Literal["DECLINED", "FAILED"]
 Join = Literal["all", "any", "done"]
 """all: every earlier step is done. any: one of them is. done: all have ended, however they ended."""

@@ -367,34 +367,6 @@ def perform() -> Callable[..., StepResult]:
     return do
 
 
-@pytest.fixture
-def run_again() -> Callable[..., StepResult]:
-    """Runs one step once more: in a further turn, sent back, or for one item.
-
-    `steps` replaces outputs of earlier steps of the clean audit; the rest goes to the task (`turn`, `previous`, ...).
-    """
-
-    def run(
-        step_id: str,
-        tables: Mapping[str, pd.DataFrame] | None = None,
-        engagement: Engagement | None = None,
-        *,
-        steps: Mapping[str, Any] | None = None,
-        **asked: Any,
-    ) -> StepResult:
-        outputs = {**_clean_audit()[1], **(steps or {})}
-        name = list(ASSIGNMENTS)[int(step_id[1:]) - 1]
-        return _run_step(
-            name,
-            trader_tables() if tables is None else tables,
-            engagement or trader_facts(),
-            {i: o for i, o in outputs.items() if i < step_id},
-            **asked,
-        )
-
-    return run
-
-
 def _is_skipped(step_id: str, outputs: Mapping[str, Any]) -> bool:
     if step_id == "a06":
         plan = outputs["a05"]

@@ -1,15 +1,49 @@
 """What the audit's loops do in their further turns and rounds: real work on changed facts, never the same thing again."""
 
 import json
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pandas as pd
 import pytest
 
+from prisma_assets.agents.embedded.assignment import ASSIGNMENTS
 from prisma_assets.domain.audit.books import Books
+from prisma_assets.domain.audit.engagement import Engagement
 from prisma_assets.domain.audit.sampling import SamplePlan, sample_receivables
+from prisma_assets.domain.audit.workpaper import StepResult
+from tests.unit.embedded.conftest import _clean_audit, _run_step, trader_facts, trader_tables
 
 CONTROL = {"control": "Match", "sample_size": 45, "deviations": 2}
 """Two deviations in 45 bound the rate at 13.4 % (Clopper-Pearson, 95 %): above the tolerable 10 %."""
+
+
+@pytest.fixture
+def run_again() -> Callable[..., StepResult]:
+    """Runs one step once more: in a further turn, sent back, or for one item.
+
+    `steps` replaces outputs of earlier steps of the clean audit; the rest goes to the task (`turn`, `previous`, ...).
+    """
+
+    def run(
+        step_id: str,
+        tables: Mapping[str, pd.DataFrame] | None = None,
+        engagement: Engagement | None = None,
+        *,
+        steps: Mapping[str, Any] | None = None,
+        **asked: Any,
+    ) -> StepResult:
+        outputs = {**_clean_audit()[1], **(steps or {})}
+        name = list(ASSIGNMENTS)[int(step_id[1:]) - 1]
+        return _run_step(
+            name,
+            trader_tables() if tables is None else tables,
+            engagement or trader_facts(),
+            {i: o for i, o in outputs.items() if i < step_id},
+            **asked,
+        )
+
+    return run
 
 
 def stored(result):

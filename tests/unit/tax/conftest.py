@@ -64,7 +64,7 @@ def run_tax_step(
     *,
     books: Books | None = None,
     steps: dict[str, Any] | None = None,
-    item: Any = None,
+    **asked: Any,
 ) -> StepResult:
     step_id = f"t{list(TAX_ASSIGNMENTS).index(name) + 1:02d}"
     task = AgentTask(
@@ -73,8 +73,8 @@ def run_tax_step(
         task=name,
         step_id=step_id,
         steps=steps or {},
-        item=item,
         as_of=AS_OF,
+        **asked,
     )
     return _step_function(name)(StepWork(engagement=engagement, books=books or Books(), task=task))
 

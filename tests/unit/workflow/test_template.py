@@ -79,7 +79,7 @@ def test_a_valid_template_is_read():
         (
             "roles: [MANAGER,",
             "roles: [BOSS,",
-            "'BOSS' is none of 'PARTNER', 'MANAGER', 'EMPLOYEE' or 'EQR'",
+            "'BOSS' is none of 'PARTNER', 'MANAGER', 'EMPLOYEE', 'EQR' or 'TECHNICAL_REVIEWER'",
         ),
         ("id: s2", "id: s1", "t.yaml:8:5: two steps have the id 's1'"),
         ("title: Small review\n", "", "'title' is missing; add it"),
