@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.events import EngineEventData
 
+from jobs.chapter import FlatGraph, in_chapters
 from jobs.executor import step_tasks
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.domain.workflow.execution import is_tolerated
@@ -37,23 +38,11 @@ def compile_job(
     """
     # Definition names are unique per code location, so they carry the job's; the graph shows the short name.
     graph_name = name.removesuffix("_job")
-    nodes: dict[str, dg.OpDefinition] = {OPEN: _open_op(template, graph_name)}
-    dependencies: dict[dg.NodeInvocation, dict[str, Any]] = {_invocation(graph_name, OPEN): {}}
-    for step in template.in_order():
-        feeds = _feeds(template, step)
-        if step.when is not None:
-            gate = _gate_key(step)
-            nodes[gate] = _gate_op(template, step, graph_name=graph_name)
-            dependencies[_invocation(graph_name, gate)] = feeds
-            feeds = {"when_true": dg.DependencyDefinition(gate, "run")}
-        nodes[step.key] = _step_op(
-            template, step, registry, graph_name=graph_name, inputs=tuple(feeds)
-        )
-        dependencies[_invocation(graph_name, step.key)] = feeds
+    node_defs, dependencies = in_chapters(_flat(template, registry, graph_name))
     graph = dg.GraphDefinition(
         name=graph_name,
         description=_describe_template(template, registry),
-        node_defs=list(nodes.values()),
+        node_defs=node_defs,
         dependencies=dependencies,
     )
     return graph.to_job(
@@ -71,12 +60,30 @@ def compile_job(
     )
 
 
+def _flat(template: Template, registry: AgentRegistry, graph_name: str) -> FlatGraph:
+    """Every op with what feeds it."""
+    nodes: dict[str, dg.OpDefinition] = {OPEN: _open_op(template, graph_name)}
+    feeds: dict[str, dict[str, Any]] = {OPEN: {}}
+    chapters: dict[str, str] = {}
+    for step in template.in_order():
+        before = _feeds(template, step)
+        if step.when is not None:
+            gate = _gate_key(step)
+            nodes[gate] = _gate_op(template, step, graph_name=graph_name)
+            feeds[gate] = before
+            before = {"when_true": dg.DependencyDefinition(gate, "run")}
+        nodes[step.key] = _step_op(
+            template, step, registry, graph_name=graph_name, inputs=tuple(before)
+        )
+        feeds[step.key] = before
+        if step.box is not None:
+            own = (step.key, _gate_key(step)) if step.when is not None else (step.key,)
+            chapters |= dict.fromkeys(own, step.box)
+    return FlatGraph(name=graph_name, nodes=nodes, feeds=feeds, chapters=chapters)
+
+
 def _gate_key(step: Step) -> str:
     return f"{step.id}_condition"
-
-
-def _invocation(graph_name: str, key: str) -> dg.NodeInvocation:
-    return dg.NodeInvocation(_definition(graph_name, key), alias=key)
 
 
 def _definition(graph_name: str, key: str) -> str:
@@ -245,7 +252,7 @@ def _tell_stale(context: dg.OpExecutionContext, step: Step, outcome: StepOutcome
         f"{step.title}: sign-offs that count no more",
         context.run,
         EngineEventData(metadata={"stale sign-offs": told}),
-        step_key=step.key,
+        step_key=str(context.op_handle),
     )
 
 

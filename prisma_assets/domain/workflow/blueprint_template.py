@@ -181,11 +181,16 @@ class Translation:
             phase: take(f"gate_{number}") for number, phase in enumerate(self.order.gates, start=1)
         }
 
+    @cached_property
+    def chapters(self) -> Mapping[str, str]:
+        """Chapter of each procedure."""
+        return {p: self._identifiers.take(p) for p in self.groups}
+
     def _steps(self) -> Iterator[Step]:
         in_order = [p.id for p in self.blueprint.phases_in_order()]
         always = [p.id for p in self.blueprint.phases if p.id not in in_order]
         # Ids are given out before names, so that a step's own id is never taken by another one's name.
-        _ = self.ids, self.gate_ids
+        _ = self.ids, self.gate_ids, self.chapters
         for phase in [*always, *in_order]:
             for procedure in self.blueprint.procedures:
                 if procedure.phase == phase and procedure.id in self.groups:
@@ -223,6 +228,7 @@ class Translation:
             agent=self.doers[key].agent,
             task=TASK,
             parameters=self._brief(procedure, step).model_dump(mode="json", exclude_defaults=True),
+            chapter=self.chapters[procedure.id],
             after=after,
             retries=_RETRIES,
             standards=tuple(s.cited for s in step.standards),

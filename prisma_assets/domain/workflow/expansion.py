@@ -152,6 +152,7 @@ def _prefixed(
         "name": f"{using.name}{_SEPARATOR}{step.name}",
         "task": step.procedure if step.agent is not None else step.task,
         "title": f"{using.title}: {step.title}",
+        "chapter": prefix + step.chapter if step.chapter is not None else None,
         "after": tuple(prefix + a for a in step.after) or first,
         "when": Condition(" && ".join(when)) if when else None,
         "compute": {n: Expression(rewrite(e)) for n, e in step.compute.items()},

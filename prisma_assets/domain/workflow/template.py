@@ -50,6 +50,8 @@ class Step(Part):
     """Procedure the agent performs; the step's name when not given."""
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     """What the procedure is to know besides inputs and earlier outputs."""
+    chapter: Identifier | None = None
+    """Steps of the same chapter are drawn as one box that opens; the work is the same without it."""
     after: tuple[Identifier, ...] = ()
     """Steps that must be done or skipped first."""
     join: Join = "all"
@@ -100,6 +102,11 @@ class Step(Part):
     def key(self) -> str:
         """Name of the step in the Dagster graph, e.g. `a01_independence_check`."""
         return f"{self.id}_{self.name}"
+
+    @property
+    def box(self) -> str | None:
+        """The chapter in which the step is drawn. One that waits for any of several stands beside them."""
+        return self.chapter if self.join != "any" else None
 
     @property
     def agents(self) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from difflib import get_close_matches
+from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 from prisma_assets.domain.workflow.condition import ROOTS
@@ -37,7 +38,11 @@ def problems(template: Template, *, agents: frozenset[str]) -> list[Problem]:
         sentence = f"steps wait for each other in a circle ({arrows}): remove one `after` entry"
         position = next(i for i, s in enumerate(template.steps) if s.id == circle[0])
         return [Problem(("steps", position, "after"), sentence)]
-    return found or [*_rework_problems(template), *_condition_problems(template)]
+    return found or [
+        *_chapter_problems(template),
+        *_rework_problems(template),
+        *_condition_problems(template),
+    ]
 
 
 def did_you_mean(word: str, known: set[str] | frozenset[str]) -> str:
@@ -94,6 +99,27 @@ def _nobody_undoes(template: Template) -> Iterator[Problem]:
                 f"step '{step.id}' has no agent: name the one that undoes it under compensate.agent"
             )
             yield Problem(("steps", position, "compensate"), sentence)
+
+
+def _chapter_problems(template: Template) -> Iterator[Problem]:
+    """A box cannot stand before and behind the same step, nor bear the name of an op."""
+    ops = {s.key for s in template.steps} | {"open_execution"}
+    box = {s.id: s.box or s.id for s in template.steps}
+    waits: dict[str, set[str]] = {}
+    for position, step in enumerate(template.steps):
+        if step.chapter in ops:
+            sentence = f"step '{step.id}': the chapter '{step.chapter}' has the name of a step in the graph; rename it"
+            yield Problem(("steps", position, "chapter"), sentence)
+        waits.setdefault(box[step.id], set()).update({box[a] for a in step.after} - {box[step.id]})
+    try:
+        TopologicalSorter(waits).prepare()
+    except CycleError as error:
+        arrows = " -> ".join(error.args[1])
+        position = next(
+            i for i, s in enumerate(template.steps) if s.box is not None and s.box in error.args[1]
+        )
+        sentence = f"chapters wait for each other in a circle ({arrows}): give the steps in between the same chapter, or none"
+        yield Problem(("steps", position, "chapter"), sentence)
 
 
 def _rework_problems(template: Template) -> Iterator[Problem]:
