@@ -89,6 +89,16 @@ def test_broken_csv_is_refused(refusal, text: str, said: str) -> None:
     assert said in refusal("supplier_listing", text)
 
 
+def test_reading_gives_a_sign_of_life_after_each_table(write_folder) -> None:
+    """Whoever waits for a long reading can tell it from one that hangs."""
+    files = {"supplier_listing.csv": PLAIN, "customer_master.csv": "customer_account_id\nC1\n"}
+    signs: list[int] = []
+
+    read_engagement(write_folder(files), progress=lambda: signs.append(1))
+
+    assert len(signs) == len(files)
+
+
 def test_a_table_without_rows_is_an_empty_table(read_csv) -> None:
     """A client to whom nobody owes anything exports column names alone; a sentence asks whether that is so."""
     read = read_csv("supplier_listing", "supplier_account_id,supplier_account_name\n")
