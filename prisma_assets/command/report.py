@@ -38,7 +38,9 @@ def _show_to_person(found: Mapping[str, Any]) -> None:
         table(
             ["undone", "pass", "status", "by"], [_compensation(c) for c in found["compensations"]]
         )
-    if found["error"]:
+    if found["cancel"]:
+        say("", f"cancelled by {found['cancel']['requested_by']}: {found['cancel']['reason']}")
+    elif found["error"]:
         say("", ": ".join(filter(None, (found["error"]["step_id"], found["error"]["message"]))))
 
 

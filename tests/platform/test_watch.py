@@ -280,22 +280,26 @@ def test_a_snapshot_includes_what_had_ended_when_it_was_taken(
     assert included == (transaction < next_new and transaction not in still_open)
 
 
-def test_a_subscription_keeps_nothing_once_it_has_lost_something():
-    """The state is read again after the loss, and holds what came before the reading."""
+def test_a_subscription_keeps_nothing_between_a_loss_and_the_reading_after_it():
+    """The state is read again once the loss is known, and holds what was stored before."""
 
     async def story() -> list[object]:
-        subscription = Subscription(None, size=1)
+        subscription = Subscription(None, size=10)
         subscription.lose()
-        subscription.offer(told_change())
-        return [await anext(subscription), subscription]
+        subscription.offer(told_change("s1"))
+        lost = await anext(subscription)
+        subscription.offer(told_change("s2"))
+        return [lost, await anext(subscription)]
 
-    lost, subscription = asyncio.run(story())
+    lost, told = asyncio.run(story())
 
     assert isinstance(lost, EventsLost)
-    assert isinstance(subscription, Subscription)
+    assert isinstance(told, ToldChange)
+    assert told.change.step_id == "s2"
 
 
-def told_change() -> ToldChange:
+def told_change(step: str) -> ToldChange:
     return ToldChange.read(
-        '{"execution": "e", "status": "RUNNING", "at": "2026-03-01T10:00:00+00:00", "transaction": "7"}'
+        '{"execution": "e", "status": "RUNNING", "at": "2026-03-01T10:00:00+00:00", "transaction": "7",'
+        f' "step": "{step}"}}'
     )

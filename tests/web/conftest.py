@@ -106,7 +106,9 @@ class Stacks:
     def environment(self, home: Path) -> dict[str, str]:
         ours = ("PRISMA_", "DAGSTER_", "DATABASE_URL")
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
-        return inherited | {"PRISMA_HOME": str(home), "PRISMA_TEMPLATES": str(templates_of(home))}
+        own = templates_of(home)
+        templates = {"PRISMA_TEMPLATES": str(own)} if own.is_dir() else {}
+        return inherited | {"PRISMA_HOME": str(home), **templates}
 
     def free_port(self) -> int:
         with socket.socket() as probe:
