@@ -70,11 +70,15 @@ def _steps(blueprint: Blueprint) -> list[Any]:
     return list(blueprint.steps())
 
 
-def test_it_compiles_to_a_job_with_an_op_per_step(translation):
+def test_it_compiles_to_a_job_with_an_op_per_step_in_a_box_per_procedure(translation):
+    """The Dagster UI lays out at most 300 ops in a row; no box and not the whole may be longer."""
     template = translation.template("m")
     job = compile_job(template, AgentRegistry(firm_cards()), name="m_job")
+    shown = job.graph.node_dict
 
-    assert len(job.graph.node_dict) == len(template.steps) + 1
+    assert len(list(job.graph.iterate_op_defs())) == len(template.steps) + 1
+    assert len(shown) == len(translation.groups) + len(translation.order.gates) + 1 < 300
+    assert max(len(translation.groups[p]) for p in translation.groups) < 300
 
 
 @pytest.mark.parametrize("overlay", ["default", "rushed", "thorough"])
