@@ -13,9 +13,9 @@ from scipy.optimize import brentq
 
 from prisma_assets.domain.experiments.tally import Counts, Numbers
 
-MULTIPLES = (0.5, 1.0, 2.0)
-WEIGHTS = (0.3, 0.5, 0.2)
-"""Stakes as multiples of the best one for the margin, and the capital on each: half the effect, the effect, twice the effect.
+MULTIPLES = (0.75, 1.25, 2.5)
+WEIGHTS = (0.45, 0.45, 0.1)
+"""Stakes as multiples of the best one for the margin, and the capital on each: about the effect, and a surprise.
 Chosen for the mean sample at the design effect (benchmarks/statistics.py)."""
 LARGEST = 0.99
 """Largest share of the capital at stake in one block: never everything."""
@@ -55,8 +55,7 @@ def log_capital(counts: Counts, bets: Bets, *, mean: float = 0.0) -> Numbers:
 
 def log_mixture(capital: Numbers, weights: tuple[float, ...]) -> Numbers:
     """Logarithm of the mixture's capital, which is the e-value. The last axis is the stake."""
-    with np.errstate(divide="ignore"):
-        shifted = capital + np.log(weights)
+    shifted = capital + np.log(weights)
     top = shifted.max(axis=-1)
     mixed: Numbers = top + np.log(np.exp(shifted - top[..., None]).sum(axis=-1))
     return mixed

@@ -8,11 +8,32 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+
 WINDOW = 50
 """Blocks' worth of units of one arm that wait for the other; older ones are dropped, since a partner from another day is none.
 A fair coin leaves that many over so seldom that half a percent of the units is lost."""
 Block = tuple[list[float], list[float]]
 """Values of the treated and of the control units of one block."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sides:
+    """Scores in [0, 1] of both sides of blocks, one per block; the smaller side is one unit."""
+
+    treated: Numbers
+    """Sum over the treated units."""
+    control: Numbers
+    treated_size: Numbers
+    control_size: Numbers
+
+    def differences(self) -> Numbers:
+        """Mean of the treated less mean of the control, in [-1, 1]: above 0 is better."""
+        difference: Numbers = self.treated / self.treated_size - self.control / self.control_size
+        return difference
 
 
 def shape(split: float) -> tuple[int, int]:

@@ -37,6 +37,11 @@ class Design:
         return tuple(m for m in self.metrics if m.role is Role.GUARDRAIL)
 
     @property
+    def harm_evidence(self) -> float:
+        """E-value of harm that rolls back: G guardrails share the error, so each must show G times as much (Bonferroni)."""
+        return len(self.guardrails) / self.alpha_rollback
+
+    @property
     def spends(self) -> bool:
         """Whether the primary is judged by alpha spending.
 

@@ -97,8 +97,9 @@ def chance_still(z: Numbers, *, time: Numbers, drift: Numbers, last: float) -> N
 
     Source: Jennison and Turnbull (2000), equation 10.2.
     """
-    ahead = drift * (1 - time) + z * np.sqrt(time) - last
+    # At the end, or where nothing has varied yet, there is no chance to speak of: NaN.
     with np.errstate(divide="ignore", invalid="ignore"):
+        ahead = drift * (1 - time) + z * np.sqrt(time) - last
         chance: Numbers = ndtr(ahead / np.sqrt(1 - time))
     return chance
 

@@ -7,6 +7,7 @@ units would need none.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +79,7 @@ class SummaryTrack:
         return self._bet()
 
     def _spent(self) -> Finding:
-        at, times, bounds = self._schedule()
+        at, times, bounds = self._schedule
         z = self.score[at] / np.sqrt(self.spread[at])
         return Finding(
             name=self.metric.name,
@@ -87,6 +88,7 @@ class SummaryTrack:
             ended_at=_first(times >= 1, at),
         )
 
+    @cached_property
     def _schedule(self) -> tuple[NDArray[np.intp], Numbers, Numbers]:
         """Looks that can decide, their shares of the declared maximum (the last at most 1), and the boundaries there."""
         share = 2 * self.weight[self.judged] / (self.design.max_blocks or 1)
@@ -104,11 +106,10 @@ class SummaryTrack:
         alpha, at = self.design.alpha, self.judged
         up, down = (self.log_evidence(at, side=s) for s in (1, -1))
         if self.metric.role is Role.GUARDRAIL:
-            harm = len(self.design.guardrails) / self.design.alpha_rollback
             safe = self.log_evidence(at, mean=-self.margin)
             return Finding(
                 name=self.metric.name,
-                harmed_at=_first(down >= math.log(harm), at),
+                harmed_at=_first(down >= math.log(self.design.harm_evidence), at),
                 safe_at=_first(safe >= -math.log(alpha), at),
             )
         enough = math.log(2 / alpha)
@@ -151,7 +152,7 @@ class SummaryTrack:
     def _half_width(self, at: NDArray[np.intp]) -> float | None:
         scale = math.sqrt(float(self.spread[at[0]])) / float(self.weight[at[0]])
         if self.design.spends and self.metric.role is Role.PRIMARY:
-            deciding, _, bounds = self._schedule()
+            deciding, _, bounds = self._schedule
             passed = np.flatnonzero(deciding <= at[0])
             return float(bounds[passed[-1]]) * scale if len(passed) else None
         centre = float(self.score[at[0]] / self.weight[at[0]])

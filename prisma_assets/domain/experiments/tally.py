@@ -29,6 +29,11 @@ class Tally:
         for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
             self.cells[cell] = self.cells.get(cell, 0) + count
 
+    @property
+    def n(self) -> int:
+        """Differences counted."""
+        return sum(self.cells.values())
+
     def summary(self) -> "Counts":
         """The counts as they stand."""
         ordered = sorted(self.cells.items())

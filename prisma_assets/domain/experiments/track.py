@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from prisma_assets.domain.experiments import odds
 from prisma_assets.domain.experiments.betting import (
     WEIGHTS,
     Bets,
@@ -16,10 +17,10 @@ from prisma_assets.domain.experiments.betting import (
     log_mixture,
     tuned_bets,
 )
-from prisma_assets.domain.experiments.block import Block, BlockFormer
+from prisma_assets.domain.experiments.block import Block, BlockFormer, Sides
 from prisma_assets.domain.experiments.design import Design
-from prisma_assets.domain.experiments.look import Betting, Spending
-from prisma_assets.domain.experiments.metric import Metric, Role, Scale, freeze_scale
+from prisma_assets.domain.experiments.look import FEWEST, Betting, Spending
+from prisma_assets.domain.experiments.metric import Kind, Metric, Role, Scale, freeze_scale
 from prisma_assets.domain.experiments.tally import SCORE_STEP, Tally, on_lattice
 from prisma_assets.domain.experiments.verdict import Finding
 
@@ -54,6 +55,10 @@ class Track:
     scale: Scale | None = None
     deviation: float | None = None
     """Of a block difference, guessed when the warm-up ends; sets the stakes for good, never their validity. None: no stakes."""
+    failing: float | None = None
+    """Share of the control that failed in the warm-up of a 0-1 guardrail; None: harm is sought in the differences."""
+    harm: list[float] = field(default_factory=list)
+    """Log capital on each alternative of `odds` so far."""
     tally: Tally = field(default_factory=Tally)
     events: dict[str, int] = field(default_factory=dict)
     """Units that had arrived when something was first established: better, worse, futile, ended, harmed, safe."""
@@ -85,8 +90,10 @@ class Track:
         )
         compared = [(b, when) for b, when in formed if b is not None and not self._warms(b)]
         if compared:
-            differences = self._differences([b for b, _ in compared])
-            self._compare(differences, [when for _, when in compared])
+            sides, moments = self._sides([b for b, _ in compared]), [when for _, when in compared]
+            if self.failing is not None:
+                self._seek_harm(sides, moments)
+            self._compare(on_lattice(sides.differences()), moments)
 
     # ---- from units to differences
 
@@ -98,27 +105,32 @@ class Track:
         known = [v for _, control in self.warm for v in control]
         if len(known) >= WARM_UP:
             self.scale = freeze_scale(self.metric, known)
-            variance = self._guess(self.scale.scores(np.array(known)))
-            self.deviation = math.sqrt(variance * sum(1 / len(side) for side in block))
+            self._guess(self.scale.scores(np.array(known)), block)
             self.warm = []
         return True
 
-    def _guess(self, scores: Numbers) -> float:
-        """Variance of a score; for 0-1 outcomes close to that at the mean of Jeffreys' posterior, never 0."""
-        squares = float(((scores - scores.mean()) ** 2).sum())
-        if self.metric.is_relative:
-            return max(squares / (len(scores) - 1), _LEAST_VARIANCE)
-        return (squares + 0.5) / (len(scores) + 1)
+    def _guess(self, scores: Numbers, block: Block) -> None:
+        """What sets the stakes."""
+        variance = guessed_variance(scores, is_relative=self.metric.is_relative)
+        self.deviation = math.sqrt(variance * sum(1 / len(side) for side in block))
+        is_share = self.metric.kind is Kind.BINARY and set(scores.tolist()) <= {0.0, 1.0}
+        if is_share and self.metric.role is Role.GUARDRAIL:
+            # Mean of Jeffreys' posterior: never 0 or 1.
+            self.failing = (float((1 - scores).sum()) + 0.5) / (len(scores) + 1)
+            self.harm = [0.0] * len(odds.WEIGHTS)
 
-    def _differences(self, blocks: Sequence[Block]) -> Numbers:
-        """Mean score of the treated less that of the control, per block: above 0 is better."""
+    def _sides(self, blocks: Sequence[Block]) -> Sides:
+        """Scores of each side of each block, summed."""
         flat = self._frozen.scores(np.array([v for t, c in blocks for v in (*t, *c)]))
         if self.metric.is_relative:
             flat = np.rint(flat / SCORE_STEP) * SCORE_STEP
-        sizes = [(len(t), len(c)) for t, c in blocks]
-        weights = np.concatenate([[1 / t] * t + [-1 / c] * c for t, c in sizes])
-        starts = np.cumsum([0, *(t + c for t, c in sizes[:-1])])
-        return on_lattice(np.add.reduceat(flat * weights, starts))
+        sizes = np.array([(len(t), len(c)) for t, c in blocks])
+        starts = np.concatenate([[0], np.cumsum(sizes.ravel())[:-1]])
+        sums = np.add.reduceat(flat, starts).reshape(-1, 2)
+        return Sides(
+            treated=sums[:, 0], control=sums[:, 1],
+            treated_size=sizes[:, 0].astype(float), control_size=sizes[:, 1].astype(float),
+        )  # fmt: skip
 
     @property
     def _frozen(self) -> Scale:
@@ -127,6 +139,16 @@ class Track:
         return self.scale
 
     # ---- from differences to what is established
+
+    def _seek_harm(self, sides: Sides, at: Sequence[int]) -> None:
+        ratios = odds.odds_ratios(self.failing or 0.5, self._frozen.benefit(self.metric))
+        steps = odds.log_factors(sides, ratios)
+        capital = np.array(self.harm) + np.cumsum(steps, axis=0)
+        self.harm = capital[-1].tolist()
+        reached = log_mixture(capital, odds.WEIGHTS) >= math.log(self.design.harm_evidence)
+        reached[: max(FEWEST - self.tally.n - 1, 0)] = False
+        if reached.any():
+            self.events.setdefault("harmed", at[int(reached.argmax())])
 
     def _compare(self, differences: Numbers, at: Sequence[int]) -> None:
         before = self.tally.summary()
@@ -143,9 +165,10 @@ class Track:
             return self._spending
         alpha, bets = self.design.alpha, self._bets
         if self.metric.role is Role.GUARDRAIL:
-            harm = len(self.design.guardrails) / self.design.alpha_rollback
             margin = self._frozen.benefit(self.metric)
-            sides = {"harmed": (False, 0.0, harm), "safe": (True, -margin, 1 / alpha)}
+            sides = {"safe": (True, -margin, 1 / alpha)}
+            if self.failing is None:
+                sides["harmed"] = (False, 0.0, self.design.harm_evidence)
         else:
             sides = {"better": (True, 0.0, 2 / alpha), "worse": (False, 0.0, 2 / alpha)}
         return Betting(bets=bets, hypotheses=sides)
@@ -204,6 +227,7 @@ class Track:
         """As JSON values."""
         return {
             "former": self.former.to_state(), "warm": self.warm, "deviation": self.deviation,
+            "failing": self.failing, "harm": self.harm,
             "scale": None if self.scale is None else asdict(self.scale),
             "tally": self.tally.to_state(), "events": self.events,
         }  # fmt: skip
@@ -214,6 +238,20 @@ class Track:
         return cls(
             metric, design, former=BlockFormer.from_state(state["former"]),
             warm=[(list(t), list(c)) for t, c in state["warm"]], deviation=state["deviation"],
+            failing=state["failing"], harm=list(state["harm"]),
             scale=None if state["scale"] is None else Scale(**state["scale"]),
             tally=Tally.from_state(state["tally"]), events=dict(state["events"]),
         )  # fmt: skip
+
+
+def guessed_variance(scores: Numbers, *, is_relative: bool) -> float:
+    """Variance of a score from the warm-up; of 0-1 outcomes close to that at the mean of Jeffreys' posterior, never 0.
+
+    Args:
+        scores: Of the control, two or more, in [0, 1].
+        is_relative: Whether the scale was fitted to these very values, so that they spread over it.
+    """
+    squares = float(((scores - scores.mean()) ** 2).sum())
+    if is_relative:
+        return max(squares / (len(scores) - 1), _LEAST_VARIANCE)
+    return (squares + 0.5) / (len(scores) + 1)
