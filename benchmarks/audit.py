@@ -8,12 +8,13 @@ Work is the sum of the steps' own time; wall time is the whole command, start of
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+import numpy as np
 
 LIMIT_SECONDS = 10.0
 LOAD = "import prisma_assets.definitions as d; d.defs()"
@@ -102,19 +103,19 @@ def main() -> None:
             command(home, "sample", str(folder), "--lines", str(options.lines), "--json")
         )
         results = [audit(home, folder) for _ in range(options.runs)]
-    work = statistics.median(r[0] for r in results)
-    wall = statistics.median(r[1] for r in results)
+    work = np.median([r[0] for r in results])
+    wall = np.median([r[1] for r in results])
     print(f"audit of {written['ledger_lines']:,} ledger lines, medians of {options.runs} runs\n")
     print("| what | seconds | share of the limit |\n|---|---|---|")
     print(f"| work of all steps | {work:.2f} | {work / LIMIT_SECONDS:.2f} |")
     print(f"| the whole command | {wall:.2f} | {wall / LIMIT_SECONDS:.2f} |")
-    by_step = {i: statistics.median(r[2][i] for r in results) for i in results[0][2]}
+    by_step = {i: np.median([r[2][i] for r in results]) for i in results[0][2]}
     for step_id, seconds in sorted(by_step.items(), key=lambda pair: -pair[1])[:4]:
         print(f"| step {step_id} | {seconds:.2f} | |")
     loads = [load() for _ in range(options.runs)]
     found = sorted({name for _, names in loads for name in names})
     print(
-        f"\ncode location: {statistics.median(s for s, _ in loads):.2f} s to load; step-only libraries loaded: {', '.join(found) or 'none'}\n"
+        f"\ncode location: {np.median([s for s, _ in loads]):.2f} s to load; step-only libraries loaded: {', '.join(found) or 'none'}\n"
     )
     print("| import | own seconds |\n|---|---|")
     for package, seconds in slowest_imports():

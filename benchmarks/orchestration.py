@@ -10,7 +10,6 @@ Wall time from the call to finished, in a warm process, medians of interleaved r
 import argparse
 import asyncio
 import os
-import statistics
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+import numpy as np
 from dagster._core.definitions.reconstruct import reconstructable
 from dagster._core.execution.api import create_execution_plan, execute_run
 
@@ -145,12 +145,12 @@ def compare(options: argparse.Namespace) -> None:
         if not options.without_multiprocess:
             engines["Dagster multiprocess executor"] = lambda name: firm.bare("multiprocess", name)
         seconds = measure(engines, runs=options.runs)
-    limit = statistics.median(seconds[LIMIT, "dag"])
+    limit = np.median(seconds[LIMIT, "dag"])
     print(f"\nmedians of {options.runs} interleaved runs, seconds; 95 of 100 in brackets\n")
     print("| engine | DAG of 14 | x asyncio | chain of 14 |\n|---|---|---|---|")
     for engine in engines:
         dag, chain = (_figure(seconds[engine, name]) for name in SHAPES)
-        ratio = statistics.median(seconds[engine, "dag"]) / limit
+        ratio = np.median(seconds[engine, "dag"]) / limit
         print(f"| {engine} | {dag} | {ratio:.1f} | {chain} |")
     for name in PEERS.keys() - dict(options.peer).keys():
         print(f"| {PEERS[name]} | not installed | | |")
@@ -163,7 +163,7 @@ def fan_out(options: argparse.Namespace) -> None:
         seconds = measure({OURS: firm.run}, runs=options.runs, shapes=shapes)
     print("\n| branches | s | ms per branch beyond the wait |\n|---|---|---|")
     for width, name in zip(jobs.FAN_OUTS, shapes, strict=True):
-        took = statistics.median(seconds[OURS, name])
+        took = np.median(seconds[OURS, name])
         print(f"| {width:,} | {took:.2f} | {(took - jobs.WAIT_SECONDS) / width * 1000:.1f} |")
 
 
@@ -181,8 +181,8 @@ def past_runs(options: argparse.Namespace) -> None:
 
 def _figure(seconds: list[float]) -> str:
     # Every value of a small sample lies below its 95th percentile, so the largest stands for it.
-    high = max(seconds) if len(seconds) < 20 else statistics.quantiles(seconds, n=20)[-1]
-    return f"{statistics.median(seconds):.3f} ({high:.2f})"
+    high = max(seconds) if len(seconds) < 20 else np.quantile(seconds, 0.95, method="weibull")
+    return f"{np.median(seconds):.3f} ({high:.2f})"
 
 
 def main() -> None:
