@@ -313,7 +313,7 @@ def test_a_run_takes_its_lock_back_when_the_database_restarts(database_url, monk
             await asyncio.gather(keeping, return_exceptions=True)
             await lock.release()
             # The server lets go of it when it notices that the connection is closed.
-            while await is_worked_on(database, "one"):
+            while await is_worked_on(database, "one"):  # noqa: ASYNC110 - it says nothing
                 await asyncio.sleep(0.05)
             return held
 
