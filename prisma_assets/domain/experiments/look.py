@@ -61,11 +61,14 @@ class Spending:
 
         Source: Jennison and Turnbull (2000), section 9.1.
         """
-        passed = np.flatnonzero(np.array(look_counts(self.maximum)) <= counts.n)
-        if counts.n < FEWEST or not len(passed) or counts.deviation is None:
+        n, passed = counts.n, np.flatnonzero(np.array(look_counts(self.maximum)) <= counts.n)
+        if n < FEWEST or not len(passed) or not counts.deviation:
             return None
         bound = power_boundaries(self.maximum, self.alpha)[passed[-1]]
-        return float(bound * counts.deviation / math.sqrt(counts.n))
+        # Those means m for which the sum of d - m, over the root of the sum of its squares, lies within the boundary: 0 is outside exactly
+        # when the boundary is crossed.
+        squares = counts.deviation**2 * (n - 1) / n
+        return bound * math.sqrt(squares / (n - bound**2)) if n > bound**2 else None
 
 
 @dataclass(frozen=True, kw_only=True)

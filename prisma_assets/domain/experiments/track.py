@@ -92,7 +92,7 @@ class Track:
         if compared:
             sides, moments = self._sides([b for b, _ in compared]), [when for _, when in compared]
             if self.failing is not None:
-                self._seek_harm(sides, moments)
+                self._seek_harm(self.failing, sides, at=moments)
             self._compare(on_lattice(sides.differences()), moments)
 
     # ---- from units to differences
@@ -140,8 +140,8 @@ class Track:
 
     # ---- from differences to what is established
 
-    def _seek_harm(self, sides: Sides, at: Sequence[int]) -> None:
-        ratios = odds.odds_ratios(self.failing or 0.5, self._frozen.benefit(self.metric))
+    def _seek_harm(self, failing: float, sides: Sides, *, at: Sequence[int]) -> None:
+        ratios = odds.odds_ratios(failing, self._frozen.benefit(self.metric))
         steps = odds.log_factors(sides, ratios)
         capital = np.array(self.harm) + np.cumsum(steps, axis=0)
         self.harm = capital[-1].tolist()

@@ -132,7 +132,9 @@ def _chosen(
     if primary.worse_at is not None:
         yield primary.worse_at, KeepControl(reason=f"{primary.name} is worse")
     if primary.futile_at is not None:
-        reason = f"{primary.name} would hardly turn out better even if it were so by its margin"
+        reason = (
+            f"even if {primary.name} were better by its margin, it could hardly be shown any more"
+        )
         yield primary.futile_at, KeepControl(reason=reason)
     if primary.ended_at is not None:
         reason = f"the declared maximum is reached, and {_missing(primary, guardrails)}"

@@ -117,5 +117,20 @@ def test_nothing_is_decided_by_a_handful_of_blocks():
     assert found["better"] + 1 >= FEWEST
 
 
+def test_the_interval_leaves_0_out_exactly_when_the_boundary_is_crossed():
+    rng = np.random.default_rng(15)
+    rule, crossed, outside = Spending(maximum=100, alpha=0.05, effect=0.1), [], []
+    for _ in range(200):
+        d = (rng.random(100) < 0.6).astype(float) - (rng.random(100) < 0.4)
+        tally = Tally()
+        tally.add(d)
+        counts, half = tally.summary(), rule.half_width(tally.summary())
+        crossed.append(abs(counts.total) / np.sqrt(counts.squares) >= power_boundaries(100, 0.05)[-1])  # fmt: skip
+        outside.append(abs(counts.mean) >= half)
+
+    assert crossed == outside
+    assert 0 < sum(crossed) < 200
+
+
 def test_no_difference_at_all_decides_nothing():
     assert Spending(maximum=50, alpha=0.05, effect=0.1).events(NOTHING, np.zeros(50)) == {}
