@@ -73,7 +73,7 @@ class AgentTask:
     turn: int = 1
     """Which turn of a repeated step this is."""
     previous: Mapping[str, Any] | None = None
-    """What the turn before gave; None in the first."""
+    """What the turn before gave; in the first turn of work that came back, what the step gave then; None the first time."""
     review_notes: tuple[str, ...] = ()
     """What reviewers asked to have changed, oldest first; empty the first time round."""
     standards: tuple[str, ...] = ()
