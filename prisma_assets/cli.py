@@ -11,6 +11,7 @@ from prisma_assets.command import (
     catalogue,
     database,
     experiment,
+    feedback,
     notification,
     sample,
     stack,
@@ -33,7 +34,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (sample, workflow, notification, catalogue, anomalies, experiment, database, stack):
+for part in (
+    sample,
+    workflow,
+    notification,
+    catalogue,
+    anomalies,
+    experiment,
+    feedback,
+    database,
+    stack,
+):
     part.register(app)
 
 

@@ -1,0 +1,1 @@
+"""Learning from what people say about the work of agents. Storing does not belong here."""

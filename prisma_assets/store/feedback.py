@@ -1,0 +1,47 @@
+"""Feedback in PostgreSQL: appended once, never changed. What feedback may say does not belong here."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from prisma_assets.domain.learning.feedback import Feedback
+from prisma_assets.store.database import Database, Transaction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """What became of one piece of feedback."""
+
+    is_new: bool
+    """False: it was stored before, or it is refused."""
+    problem: str | None
+    """Why it is refused."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedbackStore:
+    """Where feedback lives."""
+
+    source: Database | Transaction
+
+    async def add(
+        self, batch: Sequence[Feedback], *, live_versions: Mapping[str, str]
+    ) -> list[Stored]:
+        """Store a batch in one statement, and say of each, in order, what became of it.
+
+        Args:
+            batch: Checked feedback; what it refers to is checked here.
+            live_versions: Version at work now, by agent.
+        """
+        rows = [
+            {**asdict(f), "number": number, "live_version": live_versions[f.agent_id]}
+            for number, f in enumerate(batch)
+        ]
+        params = {"rows": json.dumps(rows, default=str)}
+        found = await self.source.fetch("insert_feedback", params)
+        return [Stored(is_new=r["is_new"], problem=r["problem"]) for r in found]
+
+    async def recent(self, limit: int, *, agent_id: str | None = None) -> list[dict[str, Any]]:
+        """The latest feedback, about one agent or all."""
+        return await self.source.fetch("recent_feedback", {"limit": limit, "agent_id": agent_id})

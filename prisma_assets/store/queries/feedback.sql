@@ -1,0 +1,59 @@
+-- insert_feedback --
+-- One row per row given: what is wrong with it, or whether it is stored now (else it was before). Key: number.
+with given as (
+    select * from jsonb_to_recordset(%(rows)s::jsonb) as r (
+        number integer, live_version text, agent_id text, source text, feedback_type text, dedupe_key text, task_id text,
+        agent_version text, workflow_execution_id uuid, step_execution_id uuid, rating smallint, accuracy_rating smallint,
+        helpfulness_rating smallint, clarity_rating smallint, completeness_rating smallint, comment text,
+        corrected_output jsonb, issue_categories jsonb, ab_test_id uuid, variant text, submitted_by text,
+        created_at timestamptz)
+), checked as (
+    select g.*, s.step_id, s.agent_version as step_version, s.workflow_execution_id as step_workflow,
+        case
+            when g.step_execution_id is not null and s.step_execution_id is null
+                then 'no step has the `step_execution_id` ' || g.step_execution_id
+            when s.agent_id <> g.agent_id then 'the step was done by ' || s.agent_id || ', not by ' || g.agent_id
+            when s.workflow_execution_id <> g.workflow_execution_id
+                then 'the step belongs to the execution ' || s.workflow_execution_id
+            when g.workflow_execution_id is not null and e.workflow_execution_id is null
+                then 'no execution has the `workflow_execution_id` ' || g.workflow_execution_id
+            when g.ab_test_id is not null and a.ab_test_id is null
+                then 'no experiment has the `ab_test_id` ' || g.ab_test_id
+        end as problem
+    from given g
+    left join workflow_step_executions s using (step_execution_id)
+    left join workflow_executions e on e.workflow_execution_id = g.workflow_execution_id
+    left join ab_tests a on a.ab_test_id = g.ab_test_id
+), first as (
+    select distinct on (dedupe_key) * from checked where problem is null order by dedupe_key, number
+), inserted as (
+    insert into agent_feedback (
+        agent_id, agent_version, task_id, workflow_execution_id, step_execution_id, source, feedback_type, rating,
+        accuracy_rating, helpfulness_rating, clarity_rating, completeness_rating, comment, corrected_output,
+        issue_categories, ab_test_id, variant, submitted_by, dedupe_key, created_at)
+    select agent_id, coalesce(agent_version, step_version, live_version), coalesce(task_id, step_id),
+        coalesce(workflow_execution_id, step_workflow), step_execution_id, source, feedback_type, rating,
+        accuracy_rating, helpfulness_rating, clarity_rating, completeness_rating, comment, corrected_output,
+        array(select jsonb_array_elements_text(issue_categories)), ab_test_id, variant, submitted_by, dedupe_key,
+        coalesce(created_at, now())
+    from first
+    -- In the order of the keys: two imports at once wait for each other, never in a circle.
+    order by dedupe_key
+    on conflict (org_id, dedupe_key) do nothing
+    returning dedupe_key
+)
+select c.number, c.problem, i.dedupe_key is not null as is_new
+from checked c
+left join first f on f.number = c.number
+left join inserted i on i.dedupe_key = f.dedupe_key
+order by c.number
+
+-- recent_feedback --
+-- The latest feedback, about one agent or all. Key: feedback_id.
+select feedback_id::text, created_at, agent_id, agent_version, task_id, workflow_execution_id::text,
+    step_execution_id::text, source, feedback_type, rating, accuracy_rating, helpfulness_rating, clarity_rating,
+    completeness_rating, comment, corrected_output, issue_categories, submitted_by, status
+from agent_feedback
+where %(agent_id)s::text is null or agent_id = %(agent_id)s
+order by created_at desc, feedback_id
+limit %(limit)s
