@@ -16,7 +16,10 @@ def test_verify_finds_nothing_after_migrating(database_url):
     ("statement", "table", "description"),
     [
         pytest.param(
-            "drop table agent_calls", "agent_calls", "table agent_calls is missing", id="table"
+            "drop table step_result_cache",
+            "step_result_cache",
+            "table step_result_cache is missing",
+            id="table",
         ),
         pytest.param(
             "drop view latest_step_executions",
@@ -62,9 +65,9 @@ def test_verify_finds_nothing_after_migrating(database_url):
             id="foreign column",
         ),
         pytest.param(
-            "alter table agent_calls set unlogged",
-            "agent_calls",
-            "table agent_calls is altered: it is (r u f) and should be (r p f)",
+            "alter table step_result_cache set unlogged",
+            "step_result_cache",
+            "table step_result_cache is altered: it is (r u f) and should be (r p f)",
             id="unlogged",
         ),
         pytest.param(
