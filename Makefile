@@ -41,7 +41,7 @@ check: $(STAMP)  ## format, lint, types, import contracts and unit tests, in und
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/python -m pytest tests/unit --quiet
+	@$(BIN)/python -m pytest tests/unit --quiet -m "not slow"
 
 bench: $(STAMP)  ## run every benchmark and print its figures
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
