@@ -140,6 +140,7 @@ def test_a_harmed_guardrail_rolls_back_before_the_primary_decides(a_metric, a_de
     assert found.decision().at < 2000
 
 
+@pytest.mark.slow
 def test_a_canary_without_harm_is_left_alone(a_metric, a_design, judged, coins, at_most):
     design = a_design(a_metric(), a_metric("safety", role=Role.GUARDRAIL), splits=(0.1,))
     rolled = [
@@ -150,6 +151,7 @@ def test_a_canary_without_harm_is_left_alone(a_metric, a_design, judged, coins, 
     assert sum(rolled) <= at_most(60, 0.01)
 
 
+@pytest.mark.slow
 def test_an_effect_of_exactly_the_margin_is_seldom_adopted(a_metric, a_design, coins, judged, at_most):  # fmt: skip
     """The primary is far better, the guardrail worse by its margin: not shown unharmed, so not adopted."""
     design = a_design(a_metric(), a_metric("safety", role=Role.GUARDRAIL, margin=0.05))

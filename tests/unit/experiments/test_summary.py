@@ -41,6 +41,7 @@ def test_a_lift_is_adopted_and_a_loss_is_not(judge, maximum):
     assert judge(looks(rng, effect=-0.6), max_blocks=maximum).decision.verdict.word == "keep control"  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("maximum", [None, 10_000], ids=["open-ended", "declared"])
 def test_error_is_kept_at_every_look(judge, at_most, maximum):
     rng = np.random.default_rng(2)

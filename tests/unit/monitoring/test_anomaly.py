@@ -223,6 +223,7 @@ def test_an_anomaly_is_a_score_from_the_threshold_on():
         assert judgement.is_anomaly == (judgement.evidence is not None)
 
 
+@pytest.mark.slow
 def test_a_series_that_keeps_alarming_has_to_try_harder():
     """A spike every nine hours for four weeks: the budget lets through what is one in five days, and little more."""
     values = noise(2016 * 4) * 0.1
