@@ -94,7 +94,9 @@ class SummaryTrack:
         share = 2 * self.weight[self.judged] / (self.design.max_blocks or 1)
         chosen: list[int] = []
         for i, reached in enumerate(share):
-            if reached >= (share[chosen[-1]] + 1 / LOOKS if chosen else 1 / LOOKS):
+            # Half a percent of the maximum lies between looks; the one just before the end is left out for the end's sake.
+            is_apart = reached - (share[chosen[-1]] if chosen else 0.0) >= 1 / LOOKS
+            if is_apart and not 1 - 1 / LOOKS < reached < 1:
                 chosen.append(i)
             if reached >= 1:
                 break
