@@ -36,6 +36,8 @@ class Spending:
 
     def events(self, before: Counts, differences: Numbers) -> dict[str, int]:
         """Positions among the new differences at which something was first established."""
+        if not len(differences):
+            return {}
         looks = np.array(look_counts(self.maximum))
         bounds = np.array(power_boundaries(self.maximum, self.alpha))
         is_new = (looks > before.n) & (looks <= before.n + len(differences)) & (looks >= FEWEST)

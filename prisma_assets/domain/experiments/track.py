@@ -152,6 +152,8 @@ class Track:
 
     def _compare(self, differences: Numbers, at: Sequence[int]) -> None:
         before = self.tally.summary()
+        if self.spends:  # All error is spent at the maximum; what comes after it is not compared.
+            differences = differences[: max(self._spending.maximum - before.n, 0)]
         for event, position in self._rule().events(before, differences).items():
             self.events.setdefault(event, at[position])
         maximum = self.design.max_blocks

@@ -187,6 +187,13 @@ def test_spending_is_for_even_splits_with_a_maximum(a_design):
     assert not a_design().spends
 
 
+def test_nothing_is_compared_beyond_a_declared_maximum(a_design, coins, judged):
+    found = judged(a_design(max_blocks=200), coins(1000), parts=7).tracks["accuracy"]
+
+    assert found.estimate().blocks == 200
+    assert found.events["ended"] < 500
+
+
 # ---- broken data
 
 
