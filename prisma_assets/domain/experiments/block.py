@@ -6,6 +6,7 @@ comparison of a drifting metric is wrong 99 times in 100.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ class Sides:
         return difference
 
 
+@lru_cache(maxsize=1024)
 def shape(split: float) -> tuple[int, int]:
     """Treated and control units per block at an allocation.
 
