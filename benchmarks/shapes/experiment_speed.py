@@ -19,7 +19,9 @@ def speed(_: int) -> None:
     print(
         f"\nOne tick over {RUNNING} running experiments of four metrics: stored state in, new units, verdict and stored state out\n"
     )
-    print("| units before | new units each | seconds of processor | bytes of state each |\n|---|---|---|---|")
+    print(
+        "| units before | new units each | seconds of processor | bytes of state each |\n|---|---|---|---|"
+    )
     for before, new in ((1_000, 10), (1_000, 100), (10_000, 10), (10_000, 100)):
         rng = np.random.default_rng(7)
         running = experiment(ROLES, 0.5)
