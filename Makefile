@@ -36,7 +36,7 @@ reset:  ## stop, and delete everything the product keeps (asks first)
 test: $(STAMP)  ## run every test
 	@$(BIN)/python -m pytest
 
-check: $(STAMP)  ## format, lint, types, import contracts and unit tests, in under a minute
+check: $(STAMP)  ## format, lint, types, import contracts and unit tests, in about a minute
 	@$(BIN)/ruff format --check --quiet . || { echo "Run: $(BIN)/ruff format ." >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
