@@ -1,7 +1,9 @@
 """Runs workflows in this process, recorded in Dagster like any other run."""
 
+import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from dagster._core.remote_origin import RemoteJobOrigin
 
 DEFINITIONS = "prisma_assets.definitions"
+logger = logging.getLogger(__name__)
+
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """What Dagster turns into the cancel of a run."""
 CANCEL_POLL_SECONDS = 0.5
@@ -156,6 +160,7 @@ def local_platform(settings: Settings, urls: ServerUrls) -> Iterator[LocalPlatfo
         DatabaseUnavailableError: The database went away and did not come back while Dagster tried again.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    sys.unraisablehook = _log_unraisable
     try:
         import dagster as dg
 
@@ -172,6 +177,11 @@ def local_platform(settings: Settings, urls: ServerUrls) -> Iterator[LocalPlatfo
             yield LocalPlatform(instance=instance, home=settings.home)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    """A cancelled run leaves generators of Dagster's to the collector, which complain; that is for the log, not the terminal."""
+    logger.warning("%s", unraisable.err_msg, exc_info=unraisable.exc_value)
 
 
 @contextmanager

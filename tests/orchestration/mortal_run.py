@@ -69,9 +69,14 @@ def run(
     os.environ["DATABASE_URL"] = url
     if mortal:
         boundaries = Boundaries(Path(books) / "boundaries")
-        for owner in (Database, Transaction):
-            for name in ("fetch", "execute"):
-                setattr(owner, name, boundaries.around(getattr(owner, name)))
+        for owner, name in (
+            (Database, "fetch"),
+            (Database, "execute"),
+            (Database, "grouped"),
+            (Transaction, "fetch"),
+            (Transaction, "execute"),
+        ):
+            setattr(owner, name, boundaries.around(getattr(owner, name)))
     with dg.DagsterInstance.from_config(home) as instance:
         firm_of(instance, url, template, Path(books)).run(execution_id)
 

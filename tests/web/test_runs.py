@@ -157,8 +157,8 @@ def serves(stack: Any) -> bool:
 
 @pytest.fixture(scope="module")
 def books(stack: Any) -> Path:
-    """A sample engagement, big enough that its audit takes seconds."""
-    return Path(write_sample(stack.home.with_name("books"), lines=60_000).folder)
+    """A sample engagement, big enough that a command can start and cancel its audit under way."""
+    return Path(write_sample(stack.home.with_name("books"), lines=300_000).folder)
 
 
 def audit_under_way(stack: Any, books: Path) -> tuple[str, str]:
