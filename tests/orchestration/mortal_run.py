@@ -16,6 +16,8 @@ import dagster as dg
 from prisma_assets.agents.contract import AgentTask
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.store.database import Database, Transaction
+from prisma_assets.store.server import dagster_url
+from resources.dagster_home import URL_VARIABLE
 from tests.orchestration.conftest import Firm, ScriptedAgent
 
 
@@ -66,7 +68,9 @@ def run(
     home: str, url: str, template: Mapping[str, Any], execution_id: str, books: str, mortal: bool
 ) -> None:
     """One run of the execution; a mortal one dies at the first boundary at which no run has died yet."""
+    # Whoever asked for a process first gave the server that forks them all its environment; this run brings its own.
     os.environ["DATABASE_URL"] = url
+    os.environ[URL_VARIABLE] = dagster_url(url)
     if mortal:
         boundaries = Boundaries(Path(books) / "boundaries")
         for owner, name in (
