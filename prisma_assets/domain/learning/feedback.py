@@ -4,12 +4,19 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.guardrails.redaction import redact, redact_value
+from prisma_assets.domain.learning.row import (
+    agent,
+    check_text,
+    identifier,
+    moment,
+    one_of,
+    word,
+)
 from prisma_assets.domain.workflow.validation import did_you_mean
 
 SOURCES = ("user", "manager", "system", "qa")
@@ -24,8 +31,6 @@ CATEGORIES = (
     "policy",
     "other",
 )
-SKEW = timedelta(minutes=5)
-"""Clocks of machines that keep time differ by seconds; more is a mistake in the time."""
 
 LONGEST_TEXT = 10_000
 """Characters; as much as an agent is given in one input."""
@@ -92,17 +97,17 @@ def read_feedback(row: Mapping[str, Any], *, agents: frozenset[str], now: dateti
     """
     given = {name: value for name, value in row.items() if value not in (None, "", [])}
     _check_columns(given)
-    _check_text(given)
-    read: dict[str, Any] = {name: _word(given, name) for name in _WORDS}
+    check_text(given)
+    read: dict[str, Any] = {name: word(given, name) for name in _WORDS}
     read |= {name: _rating(given, name) for name in _RATINGS}
-    read |= {name: _id(given, name) for name in _IDS}
+    read |= {name: identifier(given, name) for name in _IDS}
     read |= {
-        "agent_id": _agent(given, agents),
-        "source": _one_of(given, "source", SOURCES),
-        "feedback_type": _one_of(given, "feedback_type", TYPES),
-        "variant": _one_of(given, "variant", ("A", "B")) if "variant" in given else None,
+        "agent_id": agent(given, agents),
+        "source": one_of(given, "source", SOURCES),
+        "feedback_type": one_of(given, "feedback_type", TYPES),
+        "variant": one_of(given, "variant", ("A", "B")) if "variant" in given else None,
         "issue_categories": _categories(given),
-        "created_at": _moment(given, now),
+        "created_at": moment(given, "created_at", now=now),
         "comment": _comment(given),
         "corrected_output": redact_value(_output(given)),
     }
@@ -119,19 +124,6 @@ def _check_columns(given: Mapping[str, Any]) -> None:
             raise InputError(f"feedback has no column '{name}'{hint}")
 
 
-def _check_text(given: Mapping[str, Any]) -> None:
-    """PostgreSQL stores neither NUL nor half characters."""
-    try:
-        text = json.dumps(given, ensure_ascii=False, default=str, allow_nan=False)
-        text.encode()
-    except (UnicodeEncodeError, ValueError):
-        raise InputError(
-            "the row holds bytes that are not UTF-8 text, or a number that is not finite; correct it"
-        ) from None
-    if "\\u0000" in text:
-        raise InputError("the row holds a NUL character; remove it")
-
-
 def _check_complete(read: Mapping[str, Any]) -> None:
     kind = read["feedback_type"]
     if kind == "rating" and read["rating"] is None:
@@ -144,34 +136,6 @@ def _check_complete(read: Mapping[str, Any]) -> None:
         raise InputError(f"feedback of a {read['source']} needs its author; give `submitted_by`")
 
 
-def _agent(given: Mapping[str, Any], agents: frozenset[str]) -> str:
-    agent_id = _word(given, "agent_id")
-    if agent_id is None:
-        raise InputError("no `agent_id`; say which agent the feedback is about")
-    if agent_id not in agents:
-        hint = did_you_mean(agent_id, agents) or "; `prisma-assets agents list` shows all"
-        raise InputError(f"no agent is called '{agent_id}'{hint}")
-    return agent_id
-
-
-def _one_of(given: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> str:
-    value = _word(given, name)
-    if value not in choices:
-        said = f"`{name}` is '{value}'" if value is not None else f"no `{name}`"
-        raise InputError(f"{said}; it is one of {', '.join(choices)}")
-    return value
-
-
-def _word(given: Mapping[str, Any], name: str) -> str | None:
-    value = given.get(name)
-    if value is None:
-        return None
-    text = str(value).strip() if isinstance(value, str | int) else ""
-    if not 1 <= len(text) <= 200:
-        raise InputError(f"`{name}` is no text of 1 to 200 characters")
-    return text
-
-
 def _rating(given: Mapping[str, Any], name: str) -> int | None:
     value = given.get(name)
     if value is None:
@@ -182,44 +146,18 @@ def _rating(given: Mapping[str, Any], name: str) -> int | None:
     return int(text)
 
 
-def _id(given: Mapping[str, Any], name: str) -> str | None:
-    value = _word(given, name)
-    try:
-        return str(UUID(value)) if value is not None else None
-    except ValueError:
-        raise InputError(f"`{name}` is '{value}', which is no id; copy it whole") from None
-
-
 def _categories(given: Mapping[str, Any]) -> tuple[str, ...]:
     """A list, or words with commas between them, also in braces as PostgreSQL writes an array."""
     value = given.get("issue_categories", [])
     words = value.strip().strip("{}[]").split(",") if isinstance(value, str) else value
     if not isinstance(words, list | tuple):
         raise InputError("`issue_categories` is no list")
-    found = tuple(dict.fromkeys(str(word).strip(" \"'") for word in words if str(word).strip()))
-    for word in found:
-        if word not in CATEGORIES:
-            hint = did_you_mean(word, frozenset(CATEGORIES)) or f"; it has {', '.join(CATEGORIES)}"
-            raise InputError(f"`issue_categories` has no '{word}'{hint}")
+    found = tuple(dict.fromkeys(str(each).strip(" \"'") for each in words if str(each).strip()))
+    for name in found:
+        if name not in CATEGORIES:
+            hint = did_you_mean(name, frozenset(CATEGORIES)) or f"; it has {', '.join(CATEGORIES)}"
+            raise InputError(f"`issue_categories` has no '{name}'{hint}")
     return found
-
-
-def _moment(given: Mapping[str, Any], now: datetime) -> datetime | None:
-    value = given.get("created_at")
-    if value is None:
-        return None
-    try:
-        at = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
-        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InputError(
-            f"`created_at` is '{value}', which is no time; write it as 2026-03-01T14:05:00Z"
-        ) from None
-    if at > now + SKEW:
-        raise InputError(
-            f"`created_at` is {at:%Y-%m-%d %H:%M} UTC, which is in the future; correct it or the clock"
-        )
-    return at
 
 
 def _comment(given: Mapping[str, Any]) -> str | None:
@@ -241,7 +179,7 @@ def _output(given: Mapping[str, Any]) -> Any:
             value = json.loads(value)
         except ValueError:
             value = value.strip()
-        _check_text({"corrected_output": value})
+        check_text({"corrected_output": value})
     if len(json.dumps(value)) > LONGEST_OUTPUT:
         raise InputError(
             f"`corrected_output` is longer than {LONGEST_OUTPUT:,} characters; shorten it"
