@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prisma_assets.command.output import AsJson, answer, say, table
+from prisma_assets.domain.errors import InputError
 from prisma_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from prisma_assets.command.feedback_file import FileRow
+    from prisma_assets.command.row_file import FileRow
     from prisma_assets.domain.learning.feedback import Feedback
     from prisma_assets.store.feedback import FeedbackStore
 
@@ -36,9 +37,16 @@ def import_feedback(
     Good rows are kept whatever is wrong with others, and a row delivered before is not stored again. Personal data is
     masked first. Exit status 2 when a row was rejected.
     """
-    from prisma_assets.command.feedback_file import read_rows
+    from prisma_assets.command.row_file import read_rows
 
-    return _store(read_rows(file), as_json=as_json)
+    return _store(read_rows(file, _check_header), as_json=as_json)
+
+
+def _check_header(columns: list[str]) -> None:
+    if "agent_id" not in columns:
+        raise InputError(
+            "the file has no column 'agent_id'; it needs the columns of agent_feedback"
+        )
 
 
 @feedback.command("add")
@@ -67,7 +75,7 @@ def add_feedback(
 
     Personal data in the texts is masked first. Exit status 2 when it is rejected.
     """
-    from prisma_assets.command.feedback_file import FileRow
+    from prisma_assets.command.row_file import FileRow
 
     row = {
         "agent_id": agent,
@@ -161,7 +169,6 @@ class _Intake:
     def _checked(self, rows: "Iterable[FileRow]") -> "Iterator[tuple[int, Feedback]]":
         from datetime import UTC, datetime
 
-        from prisma_assets.domain.errors import InputError
         from prisma_assets.domain.learning.feedback import read_feedback
 
         agents = frozenset(self._versions)

@@ -1,11 +1,11 @@
-"""Reads rows of feedback one at a time from a file of any size. What a row may say does not belong here."""
+"""Reads rows one at a time from a file of any size. What a row may say does not belong here."""
 
 import csv
 import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,12 @@ from typing import IO, Any
 from prisma_assets.domain.errors import InputError
 
 _GZIP = b"\x1f\x8b"
+_PARQUET = b"PAR1"
+_BATCH = 5_000
+"""Rows of a Parquet file held at once: a few megabytes."""
+
+CheckHeader = Callable[[list[str]], None]
+"""Raises when columns are missing; asked once, of a file that names its columns before its rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,15 +33,18 @@ class FileRow:
     problem: str = ""
 
 
-def read_rows(path: Path) -> Iterator[FileRow]:
-    """Rows of a CSV or JSON-lines file, plain or gzipped; what is wrong with a row is said in the row.
+def read_rows(path: Path, check_header: CheckHeader) -> Iterator[FileRow]:
+    """Rows of a CSV or JSON-lines file, plain or gzipped, or of Parquet; what is wrong with a row is said in the row.
 
     Raises:
-        InputError: No such file, damaged, or without column names.
+        InputError: No such file, damaged, or without the columns it needs.
     """
     try:
+        if _begins(path, _PARQUET):
+            yield from _parquet_rows(path, check_header)
+            return
         with _text(path) as text:
-            yield from _rows(path, text)
+            yield from _rows(path, text, check_header)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; correct the name") from None
     except IsADirectoryError:
@@ -48,12 +57,31 @@ def read_rows(path: Path) -> Iterator[FileRow]:
         raise InputError(f"{path}: cannot be read ({error.strerror}); correct that") from None
 
 
+def _begins(path: Path, mark: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(mark)) == mark
+
+
+def _parquet_rows(path: Path, check_header: CheckHeader) -> Iterator[FileRow]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            check_header(file.schema_arrow.names)
+            number = 0
+            for batch in file.iter_batches(batch_size=_BATCH):
+                for values in batch.to_pylist():
+                    number += 1
+                    yield FileRow(number=number, values=values)
+    except pa.ArrowException as error:
+        raise InputError(f"{path}: damaged Parquet file ({error}); copy it again") from None
+
+
 @contextmanager
 def _text(path: Path) -> Iterator[IO[str]]:
     with path.open("rb") as file:
-        is_gzip = file.read(2) == _GZIP
-        file.seek(0)
-        content = gzip.GzipFile(fileobj=file) if is_gzip else file
+        content = gzip.GzipFile(fileobj=file) if _begins(path, _GZIP) else file
         # Bytes that are not UTF-8 come through marked, so that only their row is refused.
         yield io.TextIOWrapper(
             content,
@@ -63,7 +91,7 @@ def _text(path: Path) -> Iterator[IO[str]]:
         )
 
 
-def _rows(path: Path, text: IO[str]) -> Iterator[FileRow]:
+def _rows(path: Path, text: IO[str], check_header: CheckHeader) -> Iterator[FileRow]:
     lines = (line for line in text if line.strip())
     first = next(lines, None)
     if first is None:
@@ -73,10 +101,7 @@ def _rows(path: Path, text: IO[str]) -> Iterator[FileRow]:
         yield from (_json_row(number, line) for number, line in enumerate(lines, start=2))
     else:
         header = [name.strip() for name in next(csv.reader([first]))]
-        if "agent_id" not in header:
-            raise InputError(
-                f"{path}: line 1 has no column 'agent_id'; it needs the columns of agent_feedback"
-            )
+        check_header(header)
         yield from _csv_rows(header, text)
 
 
