@@ -66,10 +66,20 @@ CREATE TABLE ab_tests (
     decision_notes          text,
     created_by              text NOT NULL,
     created_at              timestamptz NOT NULL DEFAULT now(),
+    treatment_version       text,  -- the version of agent_versions that has the changes
+    metric_plan             jsonb NOT NULL DEFAULT '[]',  -- what is measured: name, kind, direction, margin, role
+    max_blocks              integer CHECK (max_blocks > 0),  -- declared maximum of the smaller arm; NULL: open-ended
+    power_statement         text,  -- what was said before the start
+    outcome_hours           double precision NOT NULL DEFAULT 1 CHECK (outcome_hours > 0),  -- a unit is read so long after its exposure
+    approved_by             text,
+    approved_role           text,
+    approved_at             timestamptz,
     CONSTRAINT ab_tests_primary_is_measured CHECK (primary_metric = ANY (metrics)),
     CONSTRAINT ab_tests_ends_after_start CHECK (ended_at >= started_at),
     CONSTRAINT ab_tests_interval CHECK (ci_low <= ci_high),
-    CONSTRAINT ab_tests_person_decides_risk CHECK (decision IS NULL OR risk_level = 'low' OR decided_by IS NOT NULL)
+    CONSTRAINT ab_tests_person_decides_risk CHECK (decision IS NULL OR risk_level = 'low' OR decided_by IS NOT NULL),
+    CONSTRAINT ab_tests_second_person CHECK (approved_by <> created_by),
+    CONSTRAINT ab_tests_approved CHECK (num_nonnulls(approved_by, approved_role, approved_at) IN (0, 3))
 );
 CREATE UNIQUE INDEX ab_tests_one_running ON ab_tests (org_id, agent_id) WHERE status = 'running';
 
@@ -344,7 +354,9 @@ CREATE TABLE agent_cost_tracking (
     cost_usd              numeric(14,6) CHECK (cost_usd >= 0),
     cache_hit             boolean NOT NULL DEFAULT false,
     saved_usd             numeric(14,6) CHECK (saved_usd >= 0),
-    incurred_at           timestamptz NOT NULL DEFAULT now()
+    incurred_at           timestamptz NOT NULL DEFAULT now(),
+    variant               text CHECK (variant IN ('A', 'B')),
+    experiment_unit       text  -- whom the experiment assigned: a call, a user, an engagement
 );
 -- Every attempt may cost money and has its row; a call succeeds once.
 CREATE UNIQUE INDEX agent_cost_tracking_one_success ON agent_cost_tracking (call_id) WHERE outcome = 'ok';
@@ -355,6 +367,7 @@ CREATE INDEX agent_cost_tracking_by_execution ON agent_cost_tracking (workflow_e
 CREATE INDEX agent_cost_tracking_by_start ON agent_cost_tracking
     (((incurred_at AT TIME ZONE 'UTC' - duration_ms * interval '1 millisecond') AT TIME ZONE 'UTC'));
 CREATE INDEX agent_cost_tracking_by_record ON agent_cost_tracking (incurred_at);
+CREATE INDEX agent_cost_tracking_by_unit ON agent_cost_tracking (ab_test_id, experiment_unit) WHERE ab_test_id IS NOT NULL;
 
 -- Decisions of people on steps, each on the output they were shown.
 CREATE TABLE step_sign_offs (
@@ -507,15 +520,15 @@ CREATE TABLE template_versions (
     last_used_at      timestamptz NOT NULL DEFAULT now()  -- an execution was opened by it, or a person resumed one
 );
 
--- The card of every agent an execution has worked with, as it was then.
-CREATE TABLE agent_versions (
+-- The card of every agent an execution has worked with, or a version has, as it was then.
+CREATE TABLE agent_cards (
     sha256        text PRIMARY KEY CHECK (sha256 ~ '^[0-9a-f]{64}$'),
     agent_id      text NOT NULL CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
     version       text NOT NULL,
     card          json NOT NULL,
     first_used_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX agent_versions_by_agent ON agent_versions (agent_id, first_used_at);
+CREATE INDEX agent_cards_by_agent ON agent_cards (agent_id, first_used_at);
 
 -- Every change of a status is told on the channel prisma_events, in the order of the commits.
 CREATE FUNCTION notify_execution_status() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -579,6 +592,7 @@ CREATE TABLE agent_runs (
 );
 CREATE INDEX agent_runs_by_start ON agent_runs (started_at);
 CREATE INDEX agent_runs_by_record ON agent_runs (recorded_at);
+CREATE INDEX agent_runs_by_experiment ON agent_runs (ab_test_id, recorded_at) WHERE ab_test_id IS NOT NULL;
 
 -- Calls of a model may be reported before or after the run they belong to, with other spans between the two.
 CREATE TABLE agent_spans (
@@ -613,10 +627,95 @@ SELECT c.agent_id, c.agent_version, c.task,
     c.duration_ms::double precision, c.outcome, nullif(split_part(c.error, ':', 1), ''), c.provider, c.model,
     c.tokens_in::bigint, c.tokens_out::bigint, c.tokens_cached::bigint, NULL::bigint, c.cost_usd,
     NULL::double precision, c.client_id, c.engagement_id,
-    c.workflow_execution_id, c.step_execution_id, coalesce(c.ab_test_id, s.ab_test_id), s.variant, c.cache_hit,
-    'gateway', c.incurred_at
+    c.workflow_execution_id, c.step_execution_id, coalesce(c.ab_test_id, s.ab_test_id), coalesce(c.variant, s.variant),
+    c.cache_hit, 'gateway', c.incurred_at
 FROM agent_cost_tracking c
 LEFT JOIN workflow_step_executions s USING (step_execution_id);
+
+-- Versions of agents that somebody proposed: what each changes about the one before it.
+CREATE TABLE agent_versions (
+    org_id         text NOT NULL DEFAULT 'firm',
+    agent_id       text NOT NULL CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
+    version        text NOT NULL,
+    parent_version text NOT NULL,  -- what the changes are relative to; a version without a row here is the card of the code
+    changes        jsonb NOT NULL CHECK (jsonb_typeof(changes) = 'object' AND changes <> '{}'),
+    changes_sha256 text NOT NULL CHECK (changes_sha256 ~ '^[0-9a-f]{64}$'),
+    card_sha256    text NOT NULL REFERENCES agent_cards,  -- the agent with the changes made
+    reason         text NOT NULL,
+    opportunity_id uuid REFERENCES improvement_opportunities,
+    created_by     text NOT NULL,
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (org_id, agent_id, version),
+    CONSTRAINT agent_versions_differ CHECK (version <> parent_version)
+);
+
+-- Which version of an agent is at work since when; the newest row counts, and without one the card of the code does.
+CREATE TABLE live_agent_versions (
+    live_version_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    org_id          text NOT NULL DEFAULT 'firm',
+    agent_id        text NOT NULL CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
+    version         text NOT NULL,
+    card_sha256     text NOT NULL REFERENCES agent_cards,
+    valid_from      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    set_by          text NOT NULL,
+    reason          text NOT NULL,
+    deployment_id   uuid REFERENCES improvement_deployments
+);
+CREATE INDEX live_agent_versions_by_agent ON live_agent_versions (agent_id, live_version_id DESC);
+
+-- Who met which arm of an experiment, once per unit, in the order in which units are compared.
+CREATE TABLE experiment_exposures (
+    exposure_id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    ab_test_id       uuid NOT NULL REFERENCES ab_tests ON DELETE CASCADE,
+    unit             text NOT NULL,
+    variant          text NOT NULL CHECK (variant IN ('A', 'B')),
+    split            double precision NOT NULL CHECK (split > 0 AND split < 1),
+    agent_version    text,  -- NULL: not reported
+    first_exposed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    recorded_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    source           text NOT NULL DEFAULT 'gateway' CHECK (source IN ('gateway', 'reported')),
+    is_crossed       boolean NOT NULL DEFAULT false,  -- seen in the other arm, too
+    CONSTRAINT experiment_exposures_once UNIQUE (ab_test_id, unit)
+);
+CREATE INDEX experiment_exposures_in_order ON experiment_exposures (ab_test_id, exposure_id);
+
+-- What is remembered of each running experiment, so that a look costs what is new.
+CREATE TABLE experiment_states (
+    ab_test_id       uuid PRIMARY KEY REFERENCES ab_tests ON DELETE CASCADE,
+    state            jsonb NOT NULL,
+    last_exposure_id bigint NOT NULL,
+    units            integer NOT NULL CHECK (units >= 0),
+    data_sha256      text NOT NULL CHECK (data_sha256 ~ '^[0-9a-f]{64}$'),
+    reported_until   timestamptz NOT NULL,
+    updated_at       timestamptz NOT NULL DEFAULT now()
+);
+
+-- Verdicts, each with the hash of the data and of the declaration it rests on, and every number of it.
+CREATE TABLE experiment_verdicts (
+    verdict_id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    ab_test_id        uuid NOT NULL REFERENCES ab_tests,
+    as_of             timestamptz NOT NULL,
+    verdict           text NOT NULL CHECK (verdict IN ('adopt', 'keep control', 'inconclusive', 'roll back', 'hold')),
+    reason            text NOT NULL,
+    decided_at_units  integer CHECK (decided_at_units BETWEEN 0 AND units),
+    units             integer NOT NULL CHECK (units >= 0),
+    data_sha256       text NOT NULL CHECK (data_sha256 ~ '^[0-9a-f]{64}$'),
+    plan_sha256       text NOT NULL CHECK (plan_sha256 ~ '^[0-9a-f]{64}$'),
+    price_version     text,
+    code_version      text NOT NULL,
+    control_version   text NOT NULL,
+    treatment_version text NOT NULL,
+    numbers           jsonb NOT NULL,
+    created_at        timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT experiment_verdicts_once UNIQUE (ab_test_id, data_sha256, plan_sha256, code_version, verdict)
+);
+
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % are evidence: they are added, never changed', TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER experiment_verdicts_stay BEFORE UPDATE OR DELETE ON experiment_verdicts
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 -- Which files built this database; written by `prisma-assets migrate`.
 CREATE TABLE schema_migrations (

@@ -73,7 +73,7 @@ async def keep(tx: Transaction, pins: Pins) -> None:
         "versions": [a.version for a in pins.agents],
         "cards": [a.card for a in pins.agents],
     }
-    await tx.execute("insert_agent_versions", params)
+    await tx.execute("insert_agent_cards", params)
 
 
 async def template_content(database: Database, sha256: str) -> str | None:

@@ -5,9 +5,9 @@ values (%(sha256)s, %(name)s, %(version)s, %(content)s, %(compensated_steps)s)
 on conflict (sha256) do update set last_used_at = now()
 where v.last_used_at < now() - interval '1 day'
 
--- insert_agent_versions --
+-- insert_agent_cards --
 -- Cards that are new; those known already stay as they are.
-insert into agent_versions (sha256, agent_id, version, card)
+insert into agent_cards (sha256, agent_id, version, card)
 select sha256, agent_id, version, card::json
 from unnest(%(sha256s)s::text[], %(agent_ids)s::text[], %(versions)s::text[], %(cards)s::text[])
     as c (sha256, agent_id, version, card)
@@ -24,12 +24,12 @@ select content::text as content from template_versions where sha256 = %(sha256)s
 
 -- agent_cards --
 -- Cards by hash, as text.
-select card::text as card from agent_versions where sha256 = any(%(sha256s)s)
+select card::text as card from agent_cards where sha256 = any(%(sha256s)s)
 
 -- latest_agent_cards --
 -- The newest card kept of each of these agents, as text.
 select distinct on (agent_id) card::text as card
-from agent_versions
+from agent_cards
 where agent_id = any(%(agent_ids)s)
 order by agent_id, first_used_at desc
 
