@@ -13,9 +13,11 @@ from prisma_assets.agents.cards import firm_cards
 from prisma_assets.agents.contract import AgentProvider
 from prisma_assets.agents.embedded.provider import EmbeddedProvider
 from prisma_assets.agents.registry import AgentRegistry
+from prisma_assets.assets.collection import all_assets
 from prisma_assets.engine.library import TemplateLibrary, product_library
 from prisma_assets.engine.pinning import with_former, with_needed
 from prisma_assets.settings import Settings
+from resources.learning import LEARNING_DATABASE, learning_database
 from resources.workflow import database_url, run_session
 from sensors.compensation import compensation_sensor
 from sensors.outbox import notification_sensor
@@ -30,7 +32,7 @@ def build_defs(
     *,
     example_folder: str = "",
 ) -> dg.Definitions:
-    """Jobs, sensors and resources for these templates and agents."""
+    """Jobs, assets, sensors and resources for these templates and agents."""
     # Dagster passes the beta parameter itself when it binds resources to sensors; nobody here can mend it.
     warnings.filterwarnings("ignore", message="Parameter `owners`", category=dg.BetaWarning)
     jobs = {
@@ -41,6 +43,7 @@ def build_defs(
     undoing = compensation_job(library)
     sensors = [resume_sensor(library, jobs)] if jobs else []
     return dg.Definitions(
+        assets=all_assets(),
         jobs=[*jobs.values(), sending, clock, undoing],
         sensors=[
             *sensors,
@@ -48,7 +51,13 @@ def build_defs(
             sign_off_clock_sensor(clock),
             compensation_sensor(undoing),
         ],
-        resources={SESSION: run_session(registry, providers), "database_url": database_url()},
+        resources={
+            SESSION: run_session(registry, providers),
+            "database_url": database_url(),
+            LEARNING_DATABASE: learning_database(),
+        },
+        # For what people materialise by hand: a process per step would cost 4 s each.
+        executor=dg.in_process_executor,
     )
 
 
