@@ -632,6 +632,60 @@ SELECT c.agent_id, c.agent_version, c.task,
 FROM agent_cost_tracking c
 LEFT JOIN workflow_step_executions s USING (step_execution_id);
 
+-- What agents may spend: for the firm, a client, an engagement, a template or an agent, by month or once for all.
+CREATE TABLE budgets (
+    budget_id  text PRIMARY KEY DEFAULT gen_random_uuid()::text,
+    org_id     text NOT NULL DEFAULT 'firm',
+    level      text NOT NULL CHECK (level IN ('firm', 'client', 'engagement', 'workflow', 'agent')),
+    scope      text,  -- id of the client, engagement, template or agent
+    period     text NOT NULL CHECK (period IN ('month', 'whole')),
+    limit_usd  numeric(14,6) NOT NULL CHECK (limit_usd > 0),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ended_at   timestamptz,
+    CONSTRAINT budgets_scope CHECK ((level = 'firm') = (scope IS NULL))
+);
+CREATE UNIQUE INDEX budgets_in_force ON budgets (org_id, level, scope, period) NULLS NOT DISTINCT WHERE ended_at IS NULL;
+
+-- Who set which limit, and why.
+CREATE TABLE budget_changes (
+    budget_change_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    budget_id        text NOT NULL REFERENCES budgets,
+    limit_usd        numeric(14,6) CHECK (limit_usd > 0),  -- NULL: the budget was ended
+    changed_by       text NOT NULL CHECK (changed_by <> ''),
+    reason           text NOT NULL CHECK (reason <> ''),
+    changed_at       timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- A budget in one period: settled, and promised to calls under way.
+CREATE TABLE budget_periods (
+    budget_id       text NOT NULL REFERENCES budgets,
+    starts_on       date NOT NULL,
+    spent_usd       numeric(14,6) NOT NULL DEFAULT 0 CHECK (spent_usd >= 0),
+    reserved_usd    numeric(14,6) NOT NULL DEFAULT 0 CHECK (reserved_usd >= 0),
+    overridden_by   text,
+    override_reason text,
+    overridden_at   timestamptz,
+    PRIMARY KEY (budget_id, starts_on),
+    CONSTRAINT budget_periods_override_says_who CHECK (num_nonnulls(overridden_by, override_reason, overridden_at) IN (0, 3))
+);
+
+-- The most one attempt of a call can cost, until it is known what it did cost.
+CREATE TABLE budget_reservations (
+    reservation_id uuid PRIMARY KEY,
+    call_id        text NOT NULL,
+    budget_ids     text[] NOT NULL,
+    starts_on      date[] NOT NULL,  -- period of each budget
+    amount_usd     numeric(14,6) NOT NULL CHECK (amount_usd >= 0),
+    settled_usd    numeric(14,6) CHECK (settled_usd >= 0),
+    is_estimate    boolean NOT NULL DEFAULT false,  -- nobody knows the price: all that was promised counts as spent
+    made_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    expires_at     timestamptz NOT NULL,  -- its process is dead if it has not settled by then
+    settled_at     timestamptz,
+    CONSTRAINT budget_reservations_pairs CHECK (cardinality(budget_ids) = cardinality(starts_on)),
+    CONSTRAINT budget_reservations_settled CHECK ((settled_usd IS NULL) = (settled_at IS NULL))
+);
+CREATE INDEX budget_reservations_open ON budget_reservations (expires_at) WHERE settled_at IS NULL;
+
 -- Versions of agents that somebody proposed: what each changes about the one before it.
 CREATE TABLE agent_versions (
     org_id         text NOT NULL DEFAULT 'firm',

@@ -8,6 +8,7 @@ from typer.exceptions import Abort, TyperException
 
 from prisma_assets.command import (
     anomalies,
+    budget,
     catalogue,
     database,
     experiment,
@@ -42,6 +43,7 @@ for part in (
     anomalies,
     experiment,
     feedback,
+    budget,
     database,
     stack,
 ):

@@ -21,6 +21,7 @@ from prisma_assets.engine.compensation import Compensator, open_undone
 from prisma_assets.engine.library import TemplateLibrary
 from prisma_assets.engine.opening import Opening, open_execution
 from prisma_assets.engine.pinning import changed_agents, pinned_registry, pinned_template
+from prisma_assets.engine.purse import PostgresPurse
 from prisma_assets.engine.recovery import give_up
 from prisma_assets.engine.run import ExecutionRun
 from prisma_assets.engine.shield import to_the_end
@@ -189,7 +190,12 @@ class RunSession:
     async def _gateway(self, store: WorkflowStore, execution: Execution) -> AgentGateway:
         self.changed_agents = changed_agents(execution, self._registry)
         registry = await pinned_registry(store.database, execution, self._registry)
-        gateway = AgentGateway(registry, self._providers, PostgresCallLedger(store.database))
+        gateway = AgentGateway(
+            registry,
+            self._providers,
+            PostgresCallLedger(store.database),
+            purse=PostgresPurse(store.database, workflow=execution.template_name),
+        )
         self._held.push_async_callback(gateway.aclose)
         return gateway
 

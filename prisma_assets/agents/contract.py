@@ -31,6 +31,8 @@ class AgentCard(Frozen):
     """Calls of this agent under way at once, over all its instances."""
     instances: int = Field(default=1, ge=1)
     """Pooled instances the gateway keeps; a call goes to the least loaded."""
+    max_call_usd: Decimal = Field(default=Decimal("0.50"), ge=0)
+    """Most one attempt may cost, which budgets promise before it: a long context of a large model costs about half a dollar."""
 
     @property
     def content(self) -> str:

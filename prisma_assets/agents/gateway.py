@@ -5,15 +5,18 @@ What an agent does belongs to its provider; what a step does with the answer bel
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from time import perf_counter
+from typing import Any
 
 from prisma_assets.agents.contract import AgentCard, AgentProvider, AgentResult, AgentTask
 from prisma_assets.agents.heartbeat import HeartbeatLostError, while_beating
 from prisma_assets.agents.ledger import CallLedger, CallOutcome, RecordedCall
 from prisma_assets.agents.pool import InstancePool, PooledInstance
+from prisma_assets.agents.purse import Purse
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.agents.retry import Backoff, CallTimeoutError, is_retryable
 from prisma_assets.domain.errors import InputError, PrismaError
@@ -37,6 +40,13 @@ class _Failed:
     duration_ms: int
 
 
+@dataclass
+class _Bill:
+    """What an attempt cost; None: it broke off, or has no price, and nobody knows."""
+
+    cost_usd: Decimal | None = Decimal(0)
+
+
 class AgentGateway:
     """Calls agents. One gateway per run, used in the event loop of its first call; `aclose` it there."""
 
@@ -47,6 +57,7 @@ class AgentGateway:
         ledger: CallLedger,
         *,
         backoff: Backoff | None = None,
+        purse: Purse | None = None,
     ) -> None:
         """Keep what calls need; nothing starts before the first one.
 
@@ -55,11 +66,13 @@ class AgentGateway:
             providers: By the name cards use.
             ledger: Where every attempt is written.
             backoff: Pauses between attempts.
+            purse: Promises each attempt its money; None: there are no budgets.
         """
         self._registry = registry
         self._providers = providers
         self._ledger = ledger
         self._backoff = backoff or Backoff()
+        self._purse = purse
         self._pools: dict[str, InstancePool] = {}
         self._turns: dict[str, _Turn] = {}
         self._writing: set[asyncio.Task[None]] = set()
@@ -78,7 +91,7 @@ class AgentGateway:
             InputError: The agent's provider is not configured, or the provider refuses what it was given.
             CallTimeoutError: The last permitted attempt took longer than `task.timeout_seconds`.
             RetryableError: The last permitted attempt failed with it.
-            PermanentError: The provider says that trying again cannot help.
+            PermanentError: The provider says that trying again cannot help, or a budget is used up.
         """
         self._check_usable()
         pool = self._pool(task.agent_id)
@@ -157,12 +170,13 @@ class AgentGateway:
     async def _attempt(
         self, pool: InstancePool, task: AgentTask, number: int
     ) -> AgentResult | _Failed:
-        async with pool.borrow() as instance:
+        async with pool.borrow() as instance, self._promised(pool.card, task) as bill:
             began = perf_counter()
             try:
                 result = await _in_time(pool, instance, task)
             except asyncio.CancelledError as error:
                 # What was consumed is owed all the same. A cancelled caller cannot wait for the ledger; `aclose` does.
+                bill.cost_usd = None
                 self._write(
                     _entry(pool, task, number, _Failed(error=error, duration_ms=_ms_since(began)))
                 )
@@ -170,7 +184,10 @@ class AgentGateway:
             except Exception as error:  # noqa: BLE001 - raised again by the caller, once it is in the ledger
                 if _breaks_instance(error):
                     instance.is_broken = True
+                if isinstance(error, CallTimeoutError):
+                    bill.cost_usd = None
                 return _Failed(error=error, duration_ms=_ms_since(began))
+            bill.cost_usd = result.usage.cost_usd
             return replace(
                 result,
                 duration_ms=_ms_since(began),
@@ -178,9 +195,24 @@ class AgentGateway:
                 agent_version=pool.card.version,
             )
 
+    @asynccontextmanager
+    async def _promised(self, card: AgentCard, task: AgentTask) -> AsyncIterator[_Bill]:
+        """Promise an attempt the most it can cost, and settle what it did cost."""
+        bill = _Bill()
+        promise = await self._purse.reserve(card, task) if self._purse is not None else None
+        try:
+            yield bill
+        finally:
+            if self._purse is not None and promise is not None:
+                self._start(self._purse.settle(promise, bill.cost_usd))
+
     def _write(self, entry: RecordedCall) -> asyncio.Task[None]:
-        """Start writing to the ledger in a task of its own, which outlives a cancelled caller."""
-        writing = asyncio.create_task(self._ledger.record(entry))
+        """Write to the ledger."""
+        return self._start(self._ledger.record(entry))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start writing in a task of its own, which outlives a cancelled caller."""
+        writing = asyncio.create_task(work)
         self._writing.add(writing)
         writing.add_done_callback(self._written)
         return writing

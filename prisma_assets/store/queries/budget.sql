@@ -1,0 +1,92 @@
+-- budgets_in_force --
+-- Every budget that holds now. Key: budget_id.
+select budget_id, level, scope, period, limit_usd from budgets where ended_at is null order by level, scope, period
+
+-- lock_budget_periods --
+-- The periods of some budgets as they stand, in one order for everybody and nobody else's until this transaction ends;
+-- those that begin now are made. Key: budget_id.
+insert into budget_periods (budget_id, starts_on)
+select b.budget_id, case b.period when 'month' then date_trunc('month', %(at)s at time zone 'utc')::date else date '2000-01-01' end
+from budgets b
+where b.ended_at is null and b.budget_id = any(%(budget_ids)s)
+order by b.budget_id
+on conflict (budget_id, starts_on) do update set spent_usd = budget_periods.spent_usd
+returning budget_id, starts_on, spent_usd, reserved_usd, overridden_by is not null as is_overridden
+
+-- insert_budget_reservation --
+-- Promise an amount out of locked periods.
+with held as (
+    insert into budget_reservations (reservation_id, call_id, budget_ids, starts_on, amount_usd, expires_at)
+    values (%(reservation_id)s, %(call_id)s, %(budget_ids)s, %(starts_on)s, %(amount_usd)s, %(expires_at)s)
+)
+update budget_periods p
+set reserved_usd = p.reserved_usd + %(amount_usd)s
+from unnest(%(budget_ids)s::text[], %(starts_on)s::date[]) as k (budget_id, starts_on)
+where p.budget_id = k.budget_id and p.starts_on = k.starts_on
+
+-- settle_budget_reservation --
+-- Turn a promise into what was spent, once. A NULL cost is unknown, which is not free: the promise counts as spent.
+with settled as (
+    update budget_reservations
+    set settled_usd = coalesce(%(cost_usd)s::numeric, amount_usd), is_estimate = %(cost_usd)s::numeric is null, settled_at = clock_timestamp()
+    where reservation_id = %(reservation_id)s and settled_at is null
+    returning budget_ids, starts_on, amount_usd, settled_usd
+), locked as (
+    select p.budget_id, p.starts_on, s.amount_usd, s.settled_usd
+    from settled s
+    cross join unnest(s.budget_ids, s.starts_on) as k (id, starts)
+    join budget_periods p on p.budget_id = k.id and p.starts_on = k.starts
+    order by p.budget_id
+    for update of p
+)
+update budget_periods p
+set reserved_usd = p.reserved_usd - l.amount_usd, spent_usd = p.spent_usd + l.settled_usd
+from locked l
+where p.budget_id = l.budget_id and p.starts_on = l.starts_on
+
+-- expired_budget_reservations --
+-- Promises whose callers are long gone, oldest first. Key: reservation_id.
+select reservation_id::text as reservation_id, call_id from budget_reservations
+where settled_at is null and expires_at < %(at)s
+order by expires_at
+limit %(limit)s
+
+-- upsert_budget --
+-- A budget, or another limit for the one in force; what is spent of it stays.
+with changed as (
+    insert into budgets (level, scope, period, limit_usd)
+    values (%(level)s, %(scope)s, %(period)s, %(limit_usd)s)
+    on conflict (org_id, level, scope, period) where ended_at is null do update set limit_usd = excluded.limit_usd
+    returning budget_id
+), told as (
+    insert into budget_changes (budget_id, limit_usd, changed_by, reason)
+    select budget_id, %(limit_usd)s, %(by)s, %(reason)s from changed
+)
+select budget_id from changed
+
+-- end_budget --
+-- A budget that holds no more; what it held is kept.
+with ended as (
+    update budgets set ended_at = clock_timestamp() where budget_id = %(budget_id)s and ended_at is null returning budget_id
+)
+insert into budget_changes (budget_id, changed_by, reason) select budget_id, %(by)s, %(reason)s from ended
+
+-- override_budget --
+-- Let a budget go beyond its limit in the period under way.
+insert into budget_periods (budget_id, starts_on, overridden_by, override_reason, overridden_at)
+select b.budget_id, case b.period when 'month' then date_trunc('month', %(at)s at time zone 'utc')::date else date '2000-01-01' end,
+       %(by)s, %(reason)s, clock_timestamp()
+from budgets b
+where b.ended_at is null and b.budget_id = %(budget_id)s
+on conflict (budget_id, starts_on) do update
+set overridden_by = excluded.overridden_by, override_reason = excluded.override_reason, overridden_at = excluded.overridden_at
+
+-- budget_balances --
+-- Budgets in force with the period under way, widest first. Key: budget_id.
+select b.budget_id, b.level, b.scope, b.period, b.limit_usd, coalesce(p.spent_usd, 0) as spent_usd,
+       coalesce(p.reserved_usd, 0) as reserved_usd, p.overridden_by, p.override_reason
+from budgets b
+left join budget_periods p on p.budget_id = b.budget_id
+    and p.starts_on = case b.period when 'month' then date_trunc('month', %(at)s at time zone 'utc')::date else date '2000-01-01' end
+where b.ended_at is null
+order by array_position(array['firm', 'client', 'engagement', 'workflow', 'agent'], b.level), b.scope, b.period

@@ -1,0 +1,190 @@
+"""Budgets under concurrency: never exceeded, nothing promised twice, what dead callers held comes back."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import psycopg
+import pytest
+
+from prisma_assets.agents.cards import firm_cards
+from prisma_assets.agents.contract import AgentCard, AgentTask
+from prisma_assets.agents.purse import BudgetRefusedError
+from prisma_assets.engine.purse import GRACE_SECONDS, PostgresPurse
+from prisma_assets.store.budget import BudgetStore, NewBudget
+from prisma_assets.store.database import Database
+
+NOW = datetime(2026, 3, 31, 23, 0, tzinfo=UTC)
+CARD = next(iter(firm_cards())).model_copy(
+    update={"provider": "llm", "max_call_usd": Decimal("1.00")}
+)
+TASK = AgentTask(
+    call_id="c", agent_id=CARD.id, task="plan", step_id="s", client_id="acme", engagement_id="acme-2025",
+)  # fmt: skip
+FIRM = NewBudget(level="firm", scope=None, period="month", limit_usd=Decimal(20), by="pat", reason="try")  # fmt: skip
+ACME = replace(FIRM, level="client", scope="acme", period="whole", limit_usd=Decimal(10))
+
+
+def task(number: int) -> AgentTask:
+    return replace(TASK, call_id=f"call-{number}")
+
+
+async def balances(database: Database, at: datetime = NOW) -> dict[str, tuple[Decimal, Decimal]]:
+    """Spent and promised by level."""
+    rows = await BudgetStore(source=database).balances(at=at)
+    return {r["level"]: (r["spent_usd"], r["reserved_usd"]) for r in rows}
+
+
+def purse(database: Database, *, now: datetime = NOW) -> PostgresPurse:
+    return PostgresPurse(database, workflow="annual_audit", now=lambda: now)
+
+
+def with_database(url: str, work):
+    async def go():
+        async with Database(url, max_size=8) as database:
+            return await work(database)
+
+    return asyncio.run(go())
+
+
+def test_sixty_four_callers_at_once_never_exceed_a_budget(database_url):
+    """16 processes' worth of purses, 64 callers, each asks three times for up to a dollar out of ten."""
+
+    async def caller(database, number: int) -> int:
+        own, made = purse(database), 0
+        for turn in range(3):
+            try:
+                promise = await own.reserve(CARD, task(number * 10 + turn))
+            except BudgetRefusedError:
+                continue
+            assert promise is not None
+            await own.settle(promise, Decimal("0.75"))
+            made += 1
+        return made
+
+    async def go(database: Database):
+        store = BudgetStore(source=database)
+        await store.set(FIRM)
+        await store.set(ACME)
+        made = await asyncio.gather(*(caller(database, n) for n in range(64)))
+        return sum(made), await balances(database)
+
+    made, after = with_database(database_url, go)
+    # Ten fit while all ten are under way; after 13 calls of .75 none of up to 1.00 fits any more.
+    assert 10 <= made <= 13
+    spent = made * Decimal("0.75")
+    assert after == {"firm": (spent, 0), "client": (spent, 0)}
+
+
+def test_killed_callers_give_their_promise_back(database_url):
+    """Nobody settles for them: their promise expires, and only then is it promised to others."""
+
+    async def go(database: Database):
+        await BudgetStore(source=database).set(ACME)
+        for n in range(10):
+            await purse(database).reserve(CARD, task(n))  # and its process dies
+        with pytest.raises(BudgetRefusedError, match=r"client acme holds 10\.00 USD"):
+            await purse(database).reserve(CARD, task(10))
+        later = NOW + timedelta(seconds=TASK.timeout_seconds + GRACE_SECONDS + 1)
+        assert await purse(database, now=later).reserve(CARD, task(11)) is not None
+        return await balances(database)
+
+    assert with_database(database_url, go) == {"client": (0, Decimal(1))}
+
+
+def test_a_promise_is_settled_once(database_url):
+    """A settlement that is repeated, or late, changes nothing; an unknown price is all that was promised."""
+
+    async def go(database: Database):
+        await BudgetStore(source=database).set(ACME)
+        own = purse(database)
+        known, unknown = [await own.reserve(CARD, task(n)) for n in (1, 2)]
+        for cost in (Decimal("0.25"), Decimal("0.90"), None):
+            await own.settle(known, cost)
+        await own.settle(unknown, None)
+        return await balances(database)
+
+    assert with_database(database_url, go) == {"client": (Decimal("1.25"), 0)}
+
+
+def test_a_month_begins_anew(database_url):
+    """UTC months; a budget for the whole of an engagement does not."""
+
+    async def go(database: Database):
+        store = BudgetStore(source=database)
+        await store.set(FIRM)
+        await store.set(ACME)
+        own = purse(database)
+        await own.settle(await own.reserve(CARD, task(1)), Decimal(1))
+        return await balances(database, NOW + timedelta(hours=2))
+
+    assert with_database(database_url, go) == {"firm": (0, 0), "client": (Decimal(1), 0)}
+
+
+def test_an_override_reaches_to_120_percent_and_a_new_limit_keeps_what_is_spent(database_url):
+    """Ten dollars become twelve; then a limit of 20 continues from 12."""
+
+    async def spend(database, number: int) -> None:
+        own = purse(database)
+        await own.settle(await own.reserve(CARD, task(number)), Decimal(1))
+
+    async def go(database: Database):
+        store = BudgetStore(source=database)
+        budget_id = await store.set(ACME)
+        for n in range(10):
+            await spend(database, n)
+        with pytest.raises(BudgetRefusedError, match="a person can override it up to 120%"):
+            await spend(database, 10)
+        assert await store.override(budget_id, by="pat", reason="month end", at=NOW)
+        await spend(database, 11)
+        await spend(database, 12)
+        with pytest.raises(BudgetRefusedError, match="nothing goes beyond 120% of a limit"):
+            await spend(database, 13)
+        assert await store.set(replace(ACME, limit_usd=Decimal(20))) == budget_id
+        await spend(database, 14)
+        assert await store.end(budget_id, by="pat", reason="over")
+        assert not await store.end(budget_id, by="pat", reason="over")
+        assert not await store.override(budget_id, by="pat", reason="over", at=NOW)
+        return await balances(database)
+
+    assert with_database(database_url, go) == {}
+
+
+def test_people_are_told_once_at_80_percent_and_when_work_stops(database_url):
+    """Many calls are refused for the same reason: that is one message a day."""
+
+    async def go(database: Database):
+        await BudgetStore(source=database).set(ACME)
+        own = purse(database)
+        for n in range(14):
+            try:
+                await own.reserve(CARD, task(n))
+            except BudgetRefusedError:
+                continue
+
+    with_database(database_url, go)
+    with psycopg.connect(database_url) as connection:
+        kinds = connection.execute("select kind, subject from notifications order by 1").fetchall()
+    assert kinds == [
+        ("budget_refused", "A budget is used up"),
+        ("budget_warning", "80% of the budget of client acme are used"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("card", "changed"),
+    [
+        (CARD.model_copy(update={"provider": "embedded"}), TASK),
+        (CARD, replace(TASK, client_id="other")),
+        (CARD, replace(TASK, client_id=None)),
+    ],
+)
+def test_promises_nothing_where_nothing_is_owed(database_url, card: AgentCard, changed: AgentTask):
+    """Work on this machine costs nothing; another client's budget is none of this one's."""
+
+    async def go(database: Database):
+        await BudgetStore(source=database).set(replace(ACME, limit_usd=Decimal("0.01")))
+        return await purse(database).reserve(card, changed)
+
+    assert with_database(database_url, go) is None
