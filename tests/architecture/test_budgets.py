@@ -180,7 +180,16 @@ def loaded_by(statement: str) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-HEAVY = {"pandas", "numpy", "scipy", "pyarrow", "openpyxl", "sklearn", "great_expectations", "ruptures"}
+HEAVY = {
+    "pandas",
+    "numpy",
+    "scipy",
+    "pyarrow",
+    "openpyxl",
+    "sklearn",
+    "great_expectations",
+    "ruptures",
+}
 """Together more than Dagster itself; a step that needs one imports it when it runs."""
 
 
