@@ -82,10 +82,14 @@ class RunMapping:
     """By the name of `AgentRun`."""
     cost_zero_is_unknown: bool = False
     """Whoever wrote the file put 0 where the price was unknown."""
+    is_by_name: bool = False
+    """Every column is called what it is; those a run can do without may be missing."""
 
     @property
     def columns(self) -> frozenset[str]:
         """Columns a file must have; of `a.b` the `a`."""
+        if self.is_by_name:
+            return frozenset(_NEEDED)
         return frozenset(n.partition(".")[0] for s in self.sources.values() for n in s.names)
 
     def values(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,6 +107,11 @@ class RunMapping:
 
 
 _ZEROS = ("0", "0.0", 0)
+
+BY_NAME = RunMapping(
+    sources={name: Source(columns=(name,)) for name in sorted(TARGETS)}, is_by_name=True
+)
+"""Of a file whose columns are called as in `AgentRun`."""
 
 
 def read_mapping(text: str, *, file: str) -> RunMapping:
