@@ -15,6 +15,7 @@ from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.domain.errors import InputError, PermanentError, PrismaError
 from prisma_assets.domain.workflow.execution import RESUMABLE
 from prisma_assets.domain.workflow.template import Template
+from prisma_assets.engine.arms import execution_arms
 from prisma_assets.engine.call_ledger import PostgresCallLedger
 from prisma_assets.engine.cancel import obey, refuse_cancelled
 from prisma_assets.engine.compensation import Compensator, open_undone
@@ -195,6 +196,7 @@ class RunSession:
             self._providers,
             PostgresCallLedger(store.database),
             purse=PostgresPurse(store.database, workflow=execution.template_name),
+            arms=await execution_arms(store.database, execution, registry),
         )
         self._held.push_async_callback(gateway.aclose)
         return gateway

@@ -32,6 +32,10 @@ EXPECTED = {
     "provider": "the name of a provider",
     "max_concurrency": "a whole number from 1",
     "instances": "a whole number from 1",
+    "prompt": "some text",
+    "model": "the name of a model",
+    "knowledge": "a list of sources in square brackets",
+    "parameters": "values by name",
 }
 """What a person should write under each key."""
 

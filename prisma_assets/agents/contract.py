@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
@@ -25,12 +25,20 @@ class AgentCard(Frozen):
     tier: int = Field(ge=1, le=4)
     tools: tuple[str, ...]
     standards: tuple[str, ...]
-    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+(-b\.\d+)?$")
     provider: str = "embedded"
     max_concurrency: int = Field(default=4, ge=1)
     """Calls of this agent under way at once, over all its instances."""
     instances: int = Field(default=1, ge=1)
     """Pooled instances the gateway keeps; a call goes to the least loaded."""
+    prompt: str | None = None
+    """Instruction of a language model; None: the provider's own. The embedded procedures read none."""
+    model: str | None = None
+    """Language model; None: the one that is configured."""
+    knowledge: tuple[str, ...] = ()
+    """Sources the agent may look into."""
+    parameters: Mapping[str, Any] = Field(default_factory=dict)
+    """What its procedures are to know, before what a template tells them."""
     max_call_usd: Decimal = Field(default=Decimal("0.50"), ge=0)
     """Most one attempt may cost, which budgets promise before it: a long context of a large model costs about half a dollar."""
 
@@ -44,6 +52,21 @@ class AgentCard(Frozen):
     def sha256(self) -> str:
         """Hash of the content: two cards with equal hashes describe the same agent."""
         return hashlib.sha256(self.content.encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """The version of an agent that an experiment gives one unit."""
+
+    ab_test_id: str
+    variant: Literal["A", "B"]
+    """A: the version at work; B: the changed one."""
+    unit: str
+    """What was assigned: a call, a user, an engagement."""
+    split: float
+    """Share of variant B, in (0, 1)."""
+    card: AgentCard
+    """The agent as that arm has it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +113,8 @@ class AgentTask:
     max_retries: int = 0
     heartbeat_seconds: float | None = None
     """Longest silence of an attempt; None: it may be silent until its timeout."""
+    arm: Arm | None = None
+    """Set by the gateway: the experiment the call is part of."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from decimal import Decimal
 from time import perf_counter
 from typing import Any
 
+from prisma_assets.agents.arms import Arms
 from prisma_assets.agents.contract import AgentCard, AgentProvider, AgentResult, AgentTask
 from prisma_assets.agents.heartbeat import HeartbeatLostError, while_beating
 from prisma_assets.agents.ledger import CallLedger, CallOutcome, RecordedCall
@@ -58,6 +59,7 @@ class AgentGateway:
         *,
         backoff: Backoff | None = None,
         purse: Purse | None = None,
+        arms: Arms | None = None,
     ) -> None:
         """Keep what calls need; nothing starts before the first one.
 
@@ -67,13 +69,15 @@ class AgentGateway:
             ledger: Where every attempt is written.
             backoff: Pauses between attempts.
             purse: Promises each attempt its money; None: there are no budgets.
+            arms: Experiments the calls may be part of; None: there are none.
         """
         self._registry = registry
         self._providers = providers
         self._ledger = ledger
         self._backoff = backoff or Backoff()
         self._purse = purse
-        self._pools: dict[str, InstancePool] = {}
+        self._arms = arms
+        self._pools: dict[tuple[str, str], InstancePool] = {}
         self._turns: dict[str, _Turn] = {}
         self._writing: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -94,20 +98,25 @@ class AgentGateway:
             PermanentError: The provider says that trying again cannot help, or a budget is used up.
         """
         self._check_usable()
-        pool = self._pool(task.agent_id)
+        arm = self._arms.arm_of(task) if self._arms is not None else None
+        task = task if arm is None else replace(task, arm=arm)
+        pool = self._pool(self._registry.get(task.agent_id) if arm is None else arm.card)
         async with self._turn_of(task.call_id):
             recorded = None if is_new else await self._ledger.recorded(task.call_id)
             if recorded is not None:
                 return recorded
+            if self._arms is not None and arm is not None:
+                await self._arms.expose(arm, task)
             return await self._call_until_done(pool, task)
 
-    def card(self, agent_id: str) -> AgentCard:
-        """The card an agent is called with.
+    def card(self, task: AgentTask) -> AgentCard:
+        """The card the agent is called with for a task.
 
         Raises:
             UnknownAgentError: There is no such agent.
         """
-        return self._registry.get(agent_id)
+        arm = self._arms.arm_of(task) if self._arms is not None else None
+        return self._registry.get(task.agent_id) if arm is None else arm.card
 
     async def aclose(self) -> None:
         """Stop every instance and wait until the ledger holds what is on its way. Ends no call: cancel those first."""
@@ -126,11 +135,11 @@ class AgentGateway:
                 "this agent gateway belongs to another event loop; open one gateway per run"
             )
 
-    def _pool(self, agent_id: str) -> InstancePool:
-        pool = self._pools.get(agent_id)
+    def _pool(self, card: AgentCard) -> InstancePool:
+        pool = self._pools.get((card.id, card.version))
         if pool is None:
-            card = self._registry.get(agent_id)
-            pool = self._pools[agent_id] = InstancePool(card, self._provider(card))
+            pool = InstancePool(card, self._provider(card))
+            self._pools[card.id, card.version] = pool
         return pool
 
     def _provider(self, card: AgentCard) -> AgentProvider:
@@ -261,6 +270,9 @@ def _entry(
         engagement_id=task.engagement_id,
         provider=pool.provider.name,
         duration_ms=outcome.duration_ms,
+        ab_test_id=task.arm.ab_test_id if task.arm else None,
+        variant=task.arm.variant if task.arm else None,
+        experiment_unit=task.arm.unit if task.arm else None,
     )
     if isinstance(outcome, _Failed):
         return replace(about, outcome=_kind(outcome.error), error=_text(outcome.error))

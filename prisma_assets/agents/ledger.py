@@ -38,6 +38,12 @@ class RecordedCall:
     tokens_cached: int | None = None
     cost_usd: Decimal | None = None
     """Price in US dollars. None: unknown, which is not free."""
+    ab_test_id: str | None = None
+    """The experiment the call was part of; None: none."""
+    variant: str | None = None
+    """A or B."""
+    experiment_unit: str | None = None
+    """What the experiment assigned."""
     error: str = ""
     """Why the attempt failed, as `ErrorType: message`; empty when it succeeded."""
     result: AgentResult | None = None

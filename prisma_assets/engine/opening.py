@@ -15,6 +15,7 @@ from prisma_assets.domain.workflow.sign_off import is_agent
 from prisma_assets.domain.workflow.template import Input, Template
 from prisma_assets.domain.workflow.validation import did_you_mean
 from prisma_assets.domain.yaml_source import parse_model
+from prisma_assets.engine.arms import as_served
 from prisma_assets.engine.pinning import pins_of
 from prisma_assets.engine.sign_off import check_advance
 from prisma_assets.engine.text_file import read_text
@@ -77,7 +78,8 @@ async def open_execution(store: WorkflowStore, opening: Opening) -> tuple[Execut
 
 async def store_opening(store: WorkflowStore, opening: CheckedOpening) -> tuple[Execution, bool]:
     """Store the execution with its advance sign-offs in one transaction; returns as `open_execution`."""
-    execution_id, created = await store.create(opening.execution, opening.advance)
+    served = await as_served(store.database, opening.execution)
+    execution_id, created = await store.create(served, opening.advance)
     execution = await store.execution(execution_id)
     if execution is None:
         raise InputError(f"execution {execution_id} vanished while it was opened; start it again")

@@ -101,7 +101,8 @@ async def pinned_registry(
 
 def changed_agents(execution: Execution, registry: AgentRegistry) -> tuple[str, ...]:
     """Ids of the agents that are not today what they were when the execution was opened."""
-    return tuple(_changed(execution, registry))
+    served: Mapping[str, str] = execution.context.get("served", {})
+    return tuple(agent_id for agent_id in _changed(execution, registry) if agent_id not in served)
 
 
 def _changed(execution: Execution, registry: AgentRegistry) -> Mapping[str, str]:

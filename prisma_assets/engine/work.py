@@ -82,7 +82,7 @@ class StepWorker:
         if step.cache is None:
             return await self.gateway.call(task, is_new=is_new)
         cache = ResultCache(self.store.database)
-        card = self.gateway.card(task.agent_id)
+        card = self.gateway.card(task)
         key = cache_key(task, card)
         found = await cache.find(key, max_age_seconds=step.cache)
         if found is not None and found.cached_from != task.call_id:

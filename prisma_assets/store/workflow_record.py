@@ -25,7 +25,8 @@ class NewExecution:
     template_sha256: str
     dagster_job: str
     context: Mapping[str, Any]
-    """JSON: `inputs`, `agent_versions` (id to hash of the card), and for an engagement `engagement_folder`, `books_sha256`,
+    """JSON: `inputs`, `agent_versions` (id to hash of the card), `served` (those that are not from the code) and `experiments` where
+    there are any, and for an engagement `engagement_folder`, `books_sha256`,
     `team`, `preparer`."""
     created_by: str
     client_id: str | None = None

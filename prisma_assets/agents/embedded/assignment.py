@@ -1,6 +1,17 @@
 """What each step of the annual audit and of the tax workflow is for and which function does it. Imports none of them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A whole number a version of an agent may set otherwise."""
+
+    usual: int
+    least: int
+    most: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,6 +23,8 @@ class Assignment:
     references: tuple[str, ...]
     function: str
     """`module:function` below `prisma_assets.agents.embedded`, imported when the step runs."""
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    """What the function reads by `StepWork.parameter`; anything else would change nothing."""
 
 
 ASSIGNMENTS: dict[str, Assignment] = {
@@ -56,6 +69,8 @@ ASSIGNMENTS: dict[str, Assignment] = {
         objective="Find entries and relations that do not fit, over the whole ledger.",
         references=("ISA 520", "ISA 240", "ISA 500"),
         function="fieldwork:analytics_and_je_testing",
+        # Journal entries handed on by number; the workpaper holds all of them.
+        parameters={"selection_handed_on": Parameter(usual=500, least=10, most=5_000)},
     ),
     "substantive_testing": Assignment(
         title="Substantive tests",
@@ -74,6 +89,8 @@ ASSIGNMENTS: dict[str, Assignment] = {
         objective="Establish that the draft statements add up and agree to the books.",
         references=("ISA 330", "ISA 700", "ISA 710", "ISA 720"),
         function="completion:fs_disclosure_review",
+        # Exceptions handed on in words; the workpaper holds all of them.
+        parameters={"exceptions_handed_on": Parameter(usual=50, least=5, most=500)},
     ),
     "completion": Assignment(
         title="Completion",
@@ -166,3 +183,9 @@ METHODOLOGY_ASSIGNMENTS: dict[str, Assignment] = {
 def assignments() -> dict[str, Assignment]:
     """Every task the embedded procedures can do, by name."""
     return {**ASSIGNMENTS, **TAX_ASSIGNMENTS, **METHODOLOGY_ASSIGNMENTS}
+
+
+@cache
+def declared_parameters() -> Mapping[str, Parameter]:
+    """Every parameter an embedded procedure reads, by name."""
+    return {name: p for a in assignments().values() for name, p in a.parameters.items()}

@@ -29,7 +29,7 @@ def fs_disclosure_review(work: StepWork) -> StepResult:
         findings, work.outputs_of("a03").get("tb_difference_cents"), corrected
     )
     source = work.books.sources.get("financial_statements")
-    exceptions = [f.description for f in findings[:EXCEPTIONS_HANDED_ON]]
+    exceptions = [f.description for f in findings[: work.parameter("exceptions_handed_on")]]
     rounds = since_last_round(work, "disclosure_exceptions", exceptions)
     outcomes = [checker, foots, ties, agrees, *rounds, *_beyond_the_folder()]
     return finish(
@@ -53,10 +53,6 @@ def fs_disclosure_review(work: StepWork) -> StepResult:
             },
         ),
     )
-
-
-EXCEPTIONS_HANDED_ON = 50
-"""Exceptions handed on in words; the workpaper holds all of them."""
 
 
 def completion(work: StepWork) -> StepResult:

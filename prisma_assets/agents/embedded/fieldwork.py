@@ -105,7 +105,7 @@ def analytics_and_je_testing(work: StepWork) -> StepResult:
             outcomes=[entries, digits, ratios],
             conclusion=" ".join(parts),
             outputs={
-                "je_selection": selected[:SELECTION_HANDED_ON],
+                "je_selection": selected[: work.parameter("selection_handed_on")],
                 "je_selected": len(selected),
                 "unexplained_ratios": unexplained,
                 "ratios": ratios.figures.get("ratios", {}),
@@ -114,10 +114,6 @@ def analytics_and_je_testing(work: StepWork) -> StepResult:
             },
         ),
     )
-
-
-SELECTION_HANDED_ON = 500
-"""Journal entries handed on by number; the workpaper holds all of them."""
 
 
 def _service_organisation(work: StepWork) -> list[Outcome]:

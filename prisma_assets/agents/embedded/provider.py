@@ -1,7 +1,7 @@
 """The provider that does the audit's and the tax workflow's steps with the procedures of `domain`. Importing it imports no pandas."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -59,7 +59,8 @@ class EmbeddedProvider:
             PermanentError: The task is unknown, names no books, or the books changed since the run began.
             InputError: The books cannot be read.
         """
-        result = await anyio.to_thread.run_sync(self._work, task, abandon_on_cancel=True)
+        versioned = _by_version(card, task)
+        result = await anyio.to_thread.run_sync(self._work, versioned, abandon_on_cancel=True)
         return AgentResult(
             outputs=result.outputs,
             workpaper=result.workpaper,
@@ -103,6 +104,13 @@ class EmbeddedProvider:
             if self._cache is None:
                 self._cache = FolderCache(partial(read_engagement, progress=beat))
             return self._cache
+
+
+def _by_version(card: AgentCard, task: AgentTask) -> AgentTask:
+    """The task with what the agent's version sets and the procedure reads."""
+    read = assignments()[task.task].parameters if task.task in assignments() else {}
+    said = {name: value for name, value in card.parameters.items() if name in read}
+    return replace(task, parameters={**task.parameters, **said}) if said else task
 
 
 def _step_function(task: str) -> "Callable[[StepWork], StepResult]":

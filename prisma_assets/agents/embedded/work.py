@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from prisma_assets.agents.contract import AgentTask
-from prisma_assets.agents.embedded.assignment import assignments
+from prisma_assets.agents.embedded.assignment import assignments, declared_parameters
 from prisma_assets.agents.embedded.branched import merged
 from prisma_assets.domain.audit.amount import in_currency
 from prisma_assets.domain.audit.books import Books
@@ -54,6 +54,10 @@ class StepWork:
     def outputs_of(self, step_id: str) -> Mapping[str, Any]:
         """An earlier step's outputs; empty when it was skipped."""
         return self.steps.get(step_id, {})
+
+    def parameter(self, name: str) -> int:
+        """What the agent's version says under a declared name, else what is usual."""
+        return int(self.task.parameters.get(name, declared_parameters()[name].usual))
 
     @property
     def stored_steps(self) -> dict[str, Mapping[str, Any]]:
