@@ -9,7 +9,7 @@ CREATE TABLE improvement_opportunities (
     agent_id         text NOT NULL CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
     agent_version    text NOT NULL,
     improvement_type text NOT NULL CHECK (improvement_type IN ('prompt', 'tool', 'knowledge', 'workflow', 'model', 'guardrail')),
-    detector         text NOT NULL CHECK (detector IN ('low_rating', 'repeated_correction', 'high_error', 'slow_p95', 'cost_spike', 'drift', 'low_similarity', 'manual')),
+    detector         text NOT NULL CHECK (detector IN ('low_rating', 'repeated_correction', 'high_error', 'slow_p95', 'cost_spike', 'drift', 'low_similarity', 'new_error_type', 'complaint_theme', 'manual')),
     title            text NOT NULL,
     description      text NOT NULL,
     evidence         jsonb NOT NULL,  -- feedback ids, metric windows
@@ -19,11 +19,21 @@ CREATE TABLE improvement_opportunities (
     estimated_impact numeric(4,3) CHECK (estimated_impact BETWEEN 0 AND 1),
     confidence       numeric(4,3) CHECK (confidence BETWEEN 0 AND 1),
     fingerprint      text NOT NULL,
-    status           text NOT NULL DEFAULT 'identified' CHECK (status IN ('identified', 'triaged', 'in_test', 'validated', 'rejected', 'deployed', 'rolled_back', 'superseded')),
+    status           text NOT NULL DEFAULT 'identified' CHECK (status IN ('identified', 'triaged', 'in_test', 'validated', 'rejected', 'deployed', 'rolled_back', 'superseded', 'resolved')),
     triaged_by       text,
     triaged_at       timestamptz,
     created_at       timestamptz NOT NULL DEFAULT now(),
     updated_at       timestamptz NOT NULL DEFAULT now(),
+    metric           text,
+    subject          text,  -- the error type, theme or category in question; NULL: all of the metric
+    began_on         date,  -- likeliest first day of the trouble
+    found_on         date,  -- day whose look found it first
+    last_seen_on     date,  -- day whose look found it last
+    size             double precision,  -- change for the worse, in the metric's unit
+    usd_per_month    numeric(14,2),  -- what the trouble costs; NULL: unknown
+    hours_per_month  numeric(14,2),  -- what people wait longer; NULL: unknown
+    status_reason    text,  -- of rejected and resolved
+    closed_at        timestamptz,
     CONSTRAINT improvement_opportunities_triaged CHECK ((triaged_by IS NULL) = (triaged_at IS NULL))
 );
 -- The same need is open once.
@@ -236,6 +246,7 @@ CREATE TABLE agent_feedback (
     dedupe_key            text NOT NULL,
     created_at            timestamptz NOT NULL DEFAULT now(),
     archived_at           timestamptz,
+    recorded_at           timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT agent_feedback_once UNIQUE (org_id, dedupe_key),
     CONSTRAINT agent_feedback_rating_given CHECK (feedback_type <> 'rating' OR rating IS NOT NULL),
     CONSTRAINT agent_feedback_correction_given CHECK (feedback_type <> 'correction' OR corrected_output IS NOT NULL),
@@ -243,6 +254,8 @@ CREATE TABLE agent_feedback (
 );
 CREATE INDEX agent_feedback_by_agent ON agent_feedback (agent_id, created_at DESC);
 CREATE INDEX agent_feedback_by_execution ON agent_feedback (workflow_execution_id);
+CREATE INDEX agent_feedback_by_day ON agent_feedback (created_at);
+CREATE INDEX agent_feedback_by_record ON agent_feedback (recorded_at);
 
 -- How an agent version did in one window of time. No latency without a call, no average without a sample size.
 CREATE TABLE agent_performance_metrics (
@@ -275,6 +288,15 @@ CREATE TABLE agent_performance_metrics (
     escalation_rate  numeric(5,4) CHECK (escalation_rate BETWEEN 0 AND 1),
     rework_rate      numeric(5,4) CHECK (rework_rate BETWEEN 0 AND 1),
     computed_at      timestamptz NOT NULL DEFAULT now(),
+    latency_sketch   bytea,  -- domain/learning/sketch.py, of milliseconds; NULL: no run was timed
+    unpriced         integer NOT NULL DEFAULT 0 CHECK (unpriced >= 0),  -- runs without a price: cost_usd lacks theirs
+    tokens_n         integer NOT NULL DEFAULT 0 CHECK (tokens_n >= 0),  -- runs that reported tokens
+    tokens_cached    bigint NOT NULL DEFAULT 0 CHECK (tokens_cached >= 0),
+    tokens_reasoning bigint NOT NULL DEFAULT 0 CHECK (tokens_reasoning >= 0),
+    accuracy_sum     numeric NOT NULL DEFAULT 0 CHECK (accuracy_sum >= 0),
+    satisfaction_sum integer NOT NULL DEFAULT 0 CHECK (satisfaction_sum >= 0),
+    cache_hits       integer NOT NULL DEFAULT 0 CHECK (cache_hits >= 0),
+    cache_n          integer NOT NULL DEFAULT 0 CHECK (cache_n >= 0),  -- runs that said whether a cache answered
     CONSTRAINT agent_performance_metrics_one_window UNIQUE (org_id, agent_id, agent_version, granularity, window_start),
     CONSTRAINT agent_performance_metrics_window CHECK (window_end > window_start),
     CONSTRAINT agent_performance_metrics_outcomes CHECK (successes + errors + timeouts <= executions),
@@ -284,6 +306,7 @@ CREATE TABLE agent_performance_metrics (
         (accuracy IS NULL) = (accuracy_n = 0) AND (satisfaction_avg IS NULL) = (satisfaction_n = 0))
 );
 CREATE INDEX agent_performance_metrics_by_agent ON agent_performance_metrics (agent_id, window_start DESC);
+CREATE INDEX agent_performance_metrics_by_window ON agent_performance_metrics (granularity, window_start);
 
 -- A limit that was crossed; the same trouble again raises the count of the open alert.
 CREATE TABLE agent_monitoring_alerts (
@@ -777,3 +800,123 @@ CREATE TABLE schema_migrations (
     sha256     text NOT NULL,  -- of the file as applied: an applied file never changes
     applied_at timestamptz NOT NULL DEFAULT now()
 );
+
+-- What people said of each agent on each day, in numbers. Rebuilt a day at a time.
+CREATE TABLE feedback_daily (
+    org_id           text NOT NULL DEFAULT 'firm',
+    agent_id         text NOT NULL,
+    day              date NOT NULL,  -- in UTC
+    feedback         integer NOT NULL CHECK (feedback > 0),
+    types            jsonb NOT NULL,  -- {feedback_type: count}
+    sources          jsonb NOT NULL,  -- {source: count}
+    categories       jsonb NOT NULL,  -- {issue category: count}
+    rating_sum       integer NOT NULL,
+    rating_n         integer NOT NULL,
+    accuracy_sum     integer NOT NULL,
+    accuracy_n       integer NOT NULL,
+    helpfulness_sum  integer NOT NULL,
+    helpfulness_n    integer NOT NULL,
+    clarity_sum      integer NOT NULL,
+    clarity_n        integer NOT NULL,
+    completeness_sum integer NOT NULL,
+    completeness_n   integer NOT NULL,
+    computed_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (org_id, agent_id, day),
+    CONSTRAINT feedback_daily_ratings CHECK (rating_sum BETWEEN rating_n AND 5 * rating_n)
+);
+CREATE INDEX feedback_daily_by_day ON feedback_daily (day);
+
+-- Up to when facts that became known have been looked at. One row.
+CREATE TABLE facts_seen (
+    is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    through timestamptz NOT NULL  -- facts recorded from here on may be new
+);
+INSERT INTO facts_seen (through) VALUES ('-infinity');
+
+-- Days (UTC) that facts are about, and when their facts changed last as far as was looked.
+CREATE TABLE changed_days (
+    day        date PRIMARY KEY,
+    changed_at timestamptz NOT NULL
+);
+
+-- When each day was counted, by which roll-up; one that began before the day changed is to be done again.
+CREATE TABLE roll_ups (
+    roll_up  text NOT NULL,
+    day      date NOT NULL,
+    begun_at timestamptz NOT NULL,
+    rows     integer NOT NULL CHECK (rows >= 0),
+    PRIMARY KEY (roll_up, day)
+);
+
+-- Facts that are left out of all figures, and why; a released one counts from then on.
+CREATE TABLE quarantined_facts (
+    fact_key       text PRIMARY KEY,  -- hash of what the fact says: one that is corrected is another
+    kind           text NOT NULL CHECK (kind IN ('run', 'feedback')),
+    day            date NOT NULL,
+    agent_id       text NOT NULL,
+    reason         text NOT NULL,
+    fact           jsonb NOT NULL,
+    quarantined_at timestamptz NOT NULL DEFAULT now(),
+    released_at    timestamptz,
+    released_by    text,
+    release_reason text,
+    CONSTRAINT quarantined_facts_release CHECK (
+        (released_at IS NULL) = (released_by IS NULL) AND (released_at IS NULL) = (release_reason IS NULL))
+);
+CREATE INDEX quarantined_facts_by_day ON quarantined_facts (day);
+
+-- Runs with what is doubtful about them. 5 min: clocks that are set by the network differ by seconds. 1 day: the
+-- longest step of any workflow is given hours. 100 million tokens: a hundred times the largest context of 2026.
+CREATE VIEW run_facts_checked AS
+SELECT f.agent_id, coalesce(f.agent_version, 'unknown') AS agent_version, f.started_at, f.duration_ms, f.outcome,
+    f.error_type, f.tokens_in, f.tokens_out, f.tokens_cached, f.tokens_reasoning, f.cost_usd, f.accuracy, f.cache_hit,
+    CASE
+        WHEN f.started_at > f.recorded_at + interval '5 minutes' THEN 'it began after it was reported'
+        WHEN f.duration_ms > 86400000 THEN 'it took more than a day'
+        WHEN f.tokens_in > 100000000 OR f.tokens_out > 100000000 THEN 'it has more tokens than any model takes'
+        WHEN f.tokens_cached > f.tokens_in THEN 'it read more tokens from the cache than it read at all'
+    END AS doubt,
+    md5(concat_ws('|', f.source, f.agent_id, f.agent_version, f.task_id, extract(epoch FROM f.started_at),
+        f.duration_ms, f.outcome, f.error_type, f.tokens_in, f.tokens_out, f.tokens_cached, f.cost_usd, f.accuracy,
+        extract(epoch FROM f.recorded_at))) AS fact_key,
+    f.task_id, f.source, f.recorded_at
+FROM agent_run_facts f;
+
+-- Feedback with what is doubtful about it.
+CREATE VIEW feedback_facts_checked AS
+SELECT f.agent_id, f.agent_version, f.created_at, f.source, f.feedback_type, f.issue_categories,
+    f.rating, f.accuracy_rating, f.helpfulness_rating, f.clarity_rating, f.completeness_rating,
+    CASE WHEN f.created_at > f.recorded_at + interval '5 minutes' THEN 'it was given after it was received' END AS doubt,
+    md5('feedback|' || f.feedback_id) AS fact_key,
+    f.feedback_id, f.task_id, f.recorded_at
+FROM agent_feedback f;
+
+-- What people speak of in their feedback; a theme keeps its identity while texts go on arriving.
+CREATE TABLE feedback_themes (
+    theme_id   text PRIMARY KEY CHECK (theme_id ~ '^[0-9a-f]{12}$'),
+    org_id     text NOT NULL DEFAULT 'firm',
+    name       text NOT NULL,
+    terms      jsonb NOT NULL,  -- [term], the most telling first
+    quotes     jsonb NOT NULL,  -- [{feedback_id, text}], the most typical first
+    feedback   integer NOT NULL CHECK (feedback > 0),
+    first_seen date NOT NULL,
+    last_seen  date NOT NULL,
+    founded_on date NOT NULL,  -- day whose look told it from the others
+    is_new     boolean NOT NULL,  -- people did not speak of it before, and began to in the last weeks
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT feedback_themes_seen CHECK (first_seen <= last_seen)
+);
+
+-- Which theme a piece of feedback speaks of; one without a row stands alone so far and is looked at again.
+CREATE TABLE feedback_theme_members (
+    feedback_id uuid PRIMARY KEY REFERENCES agent_feedback ON DELETE CASCADE,
+    theme_id    text NOT NULL REFERENCES feedback_themes
+);
+CREATE INDEX feedback_theme_members_by_theme ON feedback_theme_members (theme_id);
+
+-- How often each agent was spoken to of each theme, by day (UTC).
+CREATE VIEW feedback_theme_daily AS
+SELECT m.theme_id, f.agent_id, (f.created_at AT TIME ZONE 'UTC')::date AS day, count(*)::integer AS feedback,
+    (count(*) FILTER (WHERE f.feedback_type IN ('complaint', 'correction') OR f.rating <= 2))::integer AS unhappy
+FROM feedback_theme_members m JOIN agent_feedback f USING (feedback_id)
+GROUP BY m.theme_id, f.agent_id, day;
