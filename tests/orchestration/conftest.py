@@ -1,6 +1,7 @@
 """A real Dagster instance on the embedded PostgreSQL, and jobs run on it in this process."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -27,6 +28,13 @@ from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution, NewSignOff, StepRow
 from resources.dagster_home import URL_VARIABLE, write_dagster_home
 from resources.dagster_storage import PooledPostgresStorage
+
+
+def work_on(url: str, storage: str) -> None:
+    """Have this process use those databases: forked from a server, it has the environment of whichever test began it."""
+    os.environ["DATABASE_URL"] = url
+    os.environ[URL_VARIABLE] = storage
+
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 TEAM = [

@@ -16,9 +16,8 @@ from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.definitions import build_defs
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.engine.library import TemplateLibrary
-from prisma_assets.store.server import dagster_url
 from resources.dagster_home import URL_VARIABLE
-from tests.orchestration.conftest import run_on
+from tests.orchestration.conftest import run_on, work_on
 
 UNDO_TASK = "undo_it"
 BY_SENSOR = {"dagster/sensor_name": "a_sensor"}
@@ -64,10 +63,14 @@ def run(
 
 
 def _run_and_die(
-    home: str, url: str, content: str, deadly: tuple[str, str], tags: dict[str, str], job: str
+    databases: tuple[str, str],
+    home: str,
+    content: str,
+    deadly: tuple[str, str],
+    tags: dict[str, str],
+    job: str,
 ) -> None:
-    os.environ["DATABASE_URL"] = url
-    os.environ[URL_VARIABLE] = os.environ.get(URL_VARIABLE) or dagster_url(url)
+    work_on(*databases)
     template = Template.model_validate_json(content)
     with dg.DagsterInstance.from_config(home) as instance:
         run(instance, template, DeadlyAgent(deadly=deadly), tags=tags, job=job)
@@ -85,7 +88,8 @@ def die(
     """One run in a process of its own; gives the exit code."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.orchestration.dying_run"])
-    arguments = (instance.root_directory, url, template.content, deadly, dict(tags), job)
+    databases = (url, os.environ[URL_VARIABLE])
+    arguments = (databases, instance.root_directory, template.content, deadly, dict(tags), job)
     process = context.Process(target=_run_and_die, args=arguments)
     process.start()
     process.join(60)

@@ -16,9 +16,7 @@ import dagster as dg
 from prisma_assets.agents.contract import AgentTask
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.store.database import Database, Transaction
-from prisma_assets.store.server import dagster_url
-from resources.dagster_home import URL_VARIABLE
-from tests.orchestration.conftest import Firm, ScriptedAgent
+from tests.orchestration.conftest import Firm, ScriptedAgent, work_on
 
 
 class ModelService:
@@ -65,12 +63,15 @@ def firm_of(
 
 
 def run(
-    home: str, url: str, template: Mapping[str, Any], execution_id: str, books: str, mortal: bool
+    databases: tuple[str, str],
+    home: str,
+    template: Mapping[str, Any],
+    execution_id: str,
+    books: str,
+    mortal: bool,
 ) -> None:
     """One run of the execution; a mortal one dies at the first boundary at which no run has died yet."""
-    # Whoever asked for a process first gave the server that forks them all its environment; this run brings its own.
-    os.environ["DATABASE_URL"] = url
-    os.environ[URL_VARIABLE] = dagster_url(url)
+    work_on(*databases)
     if mortal:
         boundaries = Boundaries(Path(books) / "boundaries")
         for owner, name in (
@@ -82,7 +83,7 @@ def run(
         ):
             setattr(owner, name, boundaries.around(getattr(owner, name)))
     with dg.DagsterInstance.from_config(home) as instance:
-        firm_of(instance, url, template, Path(books)).run(execution_id)
+        firm_of(instance, databases[0], template, Path(books)).run(execution_id)
 
 
 _ABOUT = ("workflow_execution_id", "step_execution_id", "step_id", "map_key", "call_id")

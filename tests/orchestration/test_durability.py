@@ -84,9 +84,10 @@ class Mortal:
         self.execution_id = self.firm.open().id
 
     def start(self, *, mortal: bool = False) -> multiprocessing.process.BaseProcess:
+        databases = (self.url, os.environ[URL_VARIABLE])
         process = CONTEXT.Process(
             target=mortal_run.run,
-            args=(self.home, self.url, fourteen(), self.execution_id, str(self.books), mortal),
+            args=(databases, self.home, fourteen(), self.execution_id, str(self.books), mortal),
         )
         process.start()
         return process
