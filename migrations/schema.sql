@@ -255,6 +255,7 @@ CREATE TABLE agent_feedback (
 CREATE INDEX agent_feedback_by_agent ON agent_feedback (agent_id, created_at DESC);
 CREATE INDEX agent_feedback_by_execution ON agent_feedback (workflow_execution_id);
 CREATE INDEX agent_feedback_by_experiment ON agent_feedback (ab_test_id, created_at) WHERE ab_test_id IS NOT NULL;
+CREATE INDEX agent_feedback_by_experiment ON agent_feedback (ab_test_id, created_at) WHERE ab_test_id IS NOT NULL;
 CREATE INDEX agent_feedback_by_day ON agent_feedback (created_at);
 CREATE INDEX agent_feedback_by_record ON agent_feedback (recorded_at);
 

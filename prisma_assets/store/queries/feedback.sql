@@ -9,6 +9,7 @@ with given as (
         created_at timestamptz)
 ), checked as (
     select g.*, s.step_id, s.agent_version as step_version, s.workflow_execution_id as step_workflow,
+        s.ab_test_id as step_test, s.variant as step_variant,
         case
             when g.step_execution_id is not null and s.step_execution_id is null
                 then 'no step has the `step_execution_id` ' || g.step_execution_id
@@ -34,7 +35,8 @@ with given as (
     select agent_id, coalesce(agent_version, step_version, live_version), coalesce(task_id, step_id),
         coalesce(workflow_execution_id, step_workflow), step_execution_id, source, feedback_type, rating,
         accuracy_rating, helpfulness_rating, clarity_rating, completeness_rating, comment, corrected_output,
-        array(select jsonb_array_elements_text(issue_categories)), ab_test_id, variant, submitted_by, dedupe_key,
+        array(select jsonb_array_elements_text(issue_categories)), coalesce(ab_test_id, step_test),
+        coalesce(variant, step_variant), submitted_by, dedupe_key,
         coalesce(created_at, now())
     from first
     -- In the order of the keys: two imports at once wait for each other, never in a circle.
