@@ -255,7 +255,6 @@ CREATE TABLE agent_feedback (
 CREATE INDEX agent_feedback_by_agent ON agent_feedback (agent_id, created_at DESC);
 CREATE INDEX agent_feedback_by_execution ON agent_feedback (workflow_execution_id);
 CREATE INDEX agent_feedback_by_experiment ON agent_feedback (ab_test_id, created_at) WHERE ab_test_id IS NOT NULL;
-CREATE INDEX agent_feedback_by_experiment ON agent_feedback (ab_test_id, created_at) WHERE ab_test_id IS NOT NULL;
 CREATE INDEX agent_feedback_by_day ON agent_feedback (created_at);
 CREATE INDEX agent_feedback_by_record ON agent_feedback (recorded_at);
 
@@ -318,14 +317,14 @@ CREATE TABLE agent_monitoring_alerts (
     agent_id              text CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
     workflow_execution_id uuid REFERENCES workflow_executions,
     rule_id               text NOT NULL,
-    metric                text NOT NULL CHECK (metric IN ('error_rate', 'p95_ms', 'accuracy', 'satisfaction', 'cost_usd', 'tokens', 'throughput', 'queue_depth', 'drift', 'approval_age', 'budget_used')),
-    condition             text NOT NULL CHECK (condition IN ('greater_than', 'less_than', 'pct_change', 'zscore')),
-    threshold             double precision NOT NULL,
+    metric                text NOT NULL CHECK (metric IN ('error_rate', 'p50_ms', 'p95_ms', 'p99_ms', 'accuracy', 'satisfaction', 'cost_usd', 'tokens', 'throughput', 'queue_depth', 'drift', 'approval_age', 'budget_used', 'silence', 'job_failure_rate', 'data_quality')),
+    condition             text NOT NULL CHECK (condition IN ('greater_than', 'less_than', 'pct_change', 'zscore', 'unusual')),
+    threshold             double precision,  -- NULL: the detector finds it unusual
     actual_value          double precision NOT NULL,
     baseline_value        double precision,
     window_seconds        integer NOT NULL CHECK (window_seconds > 0),
     n_observations        integer NOT NULL CHECK (n_observations >= 0),
-    alert_type            text NOT NULL CHECK (alert_type IN ('threshold', 'anomaly', 'budget', 'sla', 'security', 'drift')),
+    alert_type            text NOT NULL CHECK (alert_type IN ('threshold', 'change', 'anomaly', 'budget', 'sla', 'drift', 'absence', 'security', 'quality')),
     severity              text NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
     message               text NOT NULL,
     suggested_action      text,
@@ -339,12 +338,17 @@ CREATE TABLE agent_monitoring_alerts (
     resolved_by           text,
     resolved_at           timestamptz,
     notified_channels     text[] NOT NULL DEFAULT '{}',
+    subject_id            text NOT NULL DEFAULT '',  -- the agent, EXECUTION:STEP, the budget, the sensor
+    subject_title         text NOT NULL DEFAULT '',
+    tell                  text[] NOT NULL DEFAULT '{}',
+    escalated_at          timestamptz,  -- told again, since nobody had acknowledged it
+    resolution            text,  -- why it is over
     CONSTRAINT agent_monitoring_alerts_has_subject CHECK (
         (scope <> 'agent' OR agent_id IS NOT NULL) AND (scope <> 'workflow' OR workflow_execution_id IS NOT NULL))
 );
 -- What keeps firing is one alert that counts, not many.
-CREATE UNIQUE INDEX agent_monitoring_alerts_active ON agent_monitoring_alerts (org_id, fingerprint)
-    WHERE status IN ('open', 'acknowledged');
+CREATE UNIQUE INDEX agent_monitoring_alerts_active ON agent_monitoring_alerts (org_id, fingerprint) WHERE status <> 'resolved';
+CREATE INDEX agent_monitoring_alerts_by_time ON agent_monitoring_alerts (first_seen_at DESC);
 CREATE INDEX agent_monitoring_alerts_by_agent ON agent_monitoring_alerts (agent_id, last_seen_at DESC);
 
 -- One row per attempt of a call to an agent: what it took and what it cost.
@@ -795,6 +799,64 @@ BEGIN
 END $$;
 CREATE TRIGGER experiment_verdicts_stay BEFORE UPDATE OR DELETE ON experiment_verdicts
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+-- Rules people set, beside those that ship.
+CREATE TABLE alert_rules (
+    rule_id    text PRIMARY KEY,
+    org_id     text NOT NULL DEFAULT 'firm',
+    rule       jsonb NOT NULL,
+    created_by text NOT NULL CHECK (created_by <> ''),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ended_at   timestamptz,
+    ended_by   text,
+    CONSTRAINT alert_rules_end_says_who CHECK ((ended_at IS NULL) = (ended_by IS NULL))
+);
+
+-- What a rule knew of a subject at its last look.
+CREATE TABLE alert_rule_states (
+    org_id      text NOT NULL DEFAULT 'firm',
+    rule_id     text NOT NULL,
+    subject_id  text NOT NULL,
+    status      text NOT NULL CHECK (status IN ('OK', 'PENDING', 'FIRING', 'NO_DATA', 'RESOLVED')),
+    since       timestamptz NOT NULL,
+    bad_since   timestamptz,  -- in trouble, not yet told
+    clean_since timestamptz,  -- calm again, alert still open
+    is_open     boolean NOT NULL,
+    value       double precision,
+    n           integer CHECK (n >= 0),
+    PRIMARY KEY (org_id, rule_id, subject_id)
+);
+
+-- Somebody does not want to be told for a while; the alert is kept all the same.
+CREATE TABLE alert_silences (
+    silence_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    org_id     text NOT NULL DEFAULT 'firm',
+    rule_id    text,
+    agent_id   text,
+    until      timestamptz NOT NULL,
+    reason     text NOT NULL CHECK (reason <> ''),
+    created_by text NOT NULL CHECK (created_by <> ''),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT alert_silences_about_something CHECK (num_nonnulls(rule_id, agent_id) > 0)
+);
+CREATE INDEX alert_silences_until ON alert_silences (until);
+
+-- What the detector remembers of an hourly series; deleted, it learns the series anew.
+CREATE TABLE anomaly_series (
+    org_id      text NOT NULL DEFAULT 'firm',
+    agent_id    text NOT NULL,
+    metric      text NOT NULL,
+    last_bucket timestamptz NOT NULL,
+    state       jsonb NOT NULL,
+    PRIMARY KEY (org_id, agent_id, metric)
+);
+
+-- When the watchdog last looked, and what it saw.
+CREATE TABLE alert_watches (
+    name      text PRIMARY KEY,
+    looked_at timestamptz NOT NULL,
+    found     text NOT NULL
+);
 
 -- Which files built this database; written by `prisma-assets migrate`.
 CREATE TABLE schema_migrations (
