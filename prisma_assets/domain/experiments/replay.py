@@ -91,7 +91,7 @@ def replay_units(
             ]
         ),
         checks=tuple(told.health.checks()),
-        needed=_needed(told.tracks[design.primary.name]),
+        needed=needed_of(told.tracks[design.primary.name]),
     )
 
 
@@ -127,7 +127,8 @@ def with_discoveries(readings: list[Reading]) -> tuple[Reading, ...]:
     return tuple(replace(r, is_discovery=r.metric.name in found) for r in readings)
 
 
-def _needed(primary: Track) -> int | None:
+def needed_of(primary: Track) -> int | None:
+    """Blocks for 80 % power at the primary's margin; None: its spread is not known."""
     counts = primary.tally.summary()
     if primary.scale is None or not counts.deviation:
         return None
