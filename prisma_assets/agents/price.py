@@ -3,11 +3,12 @@
 The lists are those of the package genai-prices as it is installed; nothing is fetched.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from genai_prices import Usage
@@ -91,6 +92,30 @@ def price(model: str, use: TokenUse, *, provider: str | None, at: datetime) -> P
         return Price(usd=offer.rates.price(use), version=_version())
     found = _calculated(model, _usage(use), provider, at)
     return Price(usd=found.total_price, version=_version()) if found is not None else None
+
+
+def price_use(use: Mapping[str, Any], *, at: datetime) -> Price | None:
+    """Price what a run or a call used.
+
+    Args:
+        use: `model`, `provider`, `tokens_in`, `tokens_out`, `tokens_cached`, `tokens_stored`, `tokens_reasoning`; None or
+            missing is unknown.
+        at: When.
+
+    Returns:
+        None without a model, the tokens or a price.
+    """
+    known = {name: value for name, value in use.items() if value is not None}
+    if not known.keys() >= {"model", "tokens_in", "tokens_out"}:
+        return None
+    tokens = TokenUse(
+        tokens_in=known["tokens_in"],
+        tokens_out=known["tokens_out"],
+        cached=known.get("tokens_cached", 0),
+        stored=known.get("tokens_stored", 0),
+        reasoning=known.get("tokens_reasoning", 0),
+    )
+    return price(known["model"], tokens, provider=known.get("provider"), at=at)
 
 
 @cache

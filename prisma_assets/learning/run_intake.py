@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from prisma_assets.agents.price import TokenUse, price
+from prisma_assets.agents.price import price_use
 from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.learning.agent_run import AgentRun, read_run
 from prisma_assets.domain.learning.run_mapping import RunMapping
@@ -14,6 +14,8 @@ from prisma_assets.store.agent_run import AgentRunStore
 
 _BATCH = 5_000
 """Runs per statement: about two megabytes, beyond which a statement gains nothing."""
+
+_USE = ("model", "provider", "tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning")
 
 Row = tuple[int, Mapping[str, Any] | str]
 """Its number, and its values or why it cannot be read."""
@@ -62,17 +64,9 @@ def _checked(
 
 def priced(run: AgentRun) -> AgentRun:
     """The run with the price of its tokens, unless its cost was reported or something needed is unknown."""
-    if run.cost_usd is not None or run.model is None:
+    if run.cost_usd is not None:
         return run
-    if run.tokens_in is None or run.tokens_out is None:
-        return run
-    use = TokenUse(
-        tokens_in=run.tokens_in,
-        tokens_out=run.tokens_out,
-        cached=run.tokens_cached or 0,
-        reasoning=run.tokens_reasoning or 0,
-    )
-    found = price(run.model, use, provider=run.provider, at=run.started_at)
+    found = price_use({name: getattr(run, name) for name in _USE}, at=run.started_at)
     if found is None:
         return run
     return replace(run, cost_usd=round(found.usd, 6), price_version=found.version)

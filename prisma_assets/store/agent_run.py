@@ -3,7 +3,9 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Self
 
 from prisma_assets.domain.learning.agent_run import AgentRun
 from prisma_assets.store.database import Database, Transaction
@@ -27,6 +29,62 @@ class AgentRunStore:
         params = {"rows": as_rows(runs, _FIELDS), "source": source}
         (row,) = await self.database.fetch("insert_agent_runs", params)
         return int(row["stored"])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpanRow:
+    """A span as it is stored; the figures are those it tells itself."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    kind: str
+    provider: str | None = None
+    model: str | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    tokens_cached: int | None = None
+    tokens_reasoning: int | None = None
+    cost_usd: Decimal | None = None
+    price_version: str | None = None
+
+
+_SPAN_FIELDS = tuple(f.name for f in fields(SpanRow))
+
+_KEEP = timedelta(days=2)
+"""A call may be reported that long after its run: exporters hold spans for minutes, a laptop that sleeps for a night."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpanBatch:
+    """What one delivery of spans stores, ready as the statements take it."""
+
+    spans: str
+    runs: str
+    traces: list[str]
+
+    @classmethod
+    def of(cls, spans: Sequence[SpanRow], runs: Sequence[AgentRun]) -> Self:
+        """Make ready what takes a processor's time, so that it can be done beside the event loop."""
+        return cls(
+            spans=as_rows(spans, _SPAN_FIELDS),
+            runs=as_rows(runs, _FIELDS),
+            traces=list({span.trace_id for span in spans}),
+        )
+
+
+async def add_spans(database: Database, batch: SpanBatch) -> None:
+    """Store spans and their runs in one transaction; what was delivered before changes nothing."""
+    async with database.transaction() as transaction:
+        await transaction.fetch("lock_agent_spans")
+        await transaction.execute("insert_agent_spans", {"rows": batch.spans})
+        await transaction.fetch("insert_agent_runs", {"rows": batch.runs, "source": "otlp"})
+        await transaction.execute("complete_agent_runs", {"traces": batch.traces})
+
+
+async def forget_spans(database: Database) -> int:
+    """Delete spans that no later call can belong to, and count them. The runs stay."""
+    return await database.execute("delete_old_spans", {"keep": _KEEP})
 
 
 def as_rows(values: Iterable[Any], names: Sequence[str]) -> str:

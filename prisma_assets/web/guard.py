@@ -19,8 +19,9 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 class Guard:
     """Refuses requests under a foreign name, changes asked for by other sites, and bodies that are too long."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, most_bytes: int = MOST_BYTES) -> None:
         self._app = app
+        self._most_bytes = most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or pass on one request."""
@@ -32,10 +33,10 @@ class Guard:
         if refusal is not None:
             await problem(403, "Refused", refusal)(scope, receive, send)
             return
-        await self._app(scope, _limited(receive), send)
+        await self._app(scope, _limited(receive, self._most_bytes), send)
 
 
-def _limited(receive: Receive) -> Receive:
+def _limited(receive: Receive, most_bytes: int) -> Receive:
     """Count what is received, whatever the request says of its length."""
     seen = 0
 
@@ -43,8 +44,8 @@ def _limited(receive: Receive) -> Receive:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > MOST_BYTES:
-            raise HTTPException(413, f"a body holds at most {MOST_BYTES:,} bytes")
+        if seen > most_bytes:
+            raise HTTPException(413, f"a body holds at most {most_bytes:,} bytes")
         return message
 
     return counted

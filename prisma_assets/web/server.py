@@ -53,13 +53,15 @@ def _build(
     instance: "DagsterInstance", context: "WorkspaceProcessContext", database_url: str
 ) -> "Starlette":
     from dagster_webserver.app import create_app_from_workspace_process_context
-    from starlette.routing import Mount
+    from starlette.routing import Mount, Route
 
     from prisma_assets.agents.registry import AgentRegistry
+    from prisma_assets.learning.span_intake import SpanIntake
     from prisma_assets.platform.workflow import WorkflowEngine
     from prisma_assets.store.database import Database
     from prisma_assets.store.event_bus import EventBus
     from prisma_assets.web.api import PREFIX, create_api
+    from prisma_assets.web.traces import PATH, create_traces
 
     agents = AgentRegistry()
     engine = WorkflowEngine(agents, EventBus(), starts_runs=False)
@@ -75,7 +77,10 @@ def _build(
             "dagster": partial(_dagster_answers, instance),
             "code_location": partial(_code_location_answers, context),
         },
-        pages=[Mount(PREFIX, create_api(engine, agents))],
+        pages=[
+            Mount(PREFIX, create_api(engine, agents)),
+            Route(PATH, create_traces(SpanIntake(agents, database))),
+        ],
         at_end=engine.aclose,
     )
 

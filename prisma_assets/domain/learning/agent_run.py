@@ -100,6 +100,17 @@ def read_run(values: Mapping[str, Any], *, agents: frozenset[str], now: datetime
     return _consistent(AgentRun(**read))
 
 
+def read_use(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Check what one call of a model used, by the names of `AgentRun` and `tokens_stored`.
+
+    Raises:
+        InputError: The first thing that is wrong.
+    """
+    given = {name: value for name, value in values.items() if not _is_nothing(value)}
+    check_text(given)
+    return {name: _USE_READERS[name](given, name) for name in given}
+
+
 def _consistent(run: AgentRun) -> AgentRun:
     for part, whole in (("tokens_cached", "tokens_in"), ("tokens_reasoning", "tokens_out")):
         inner, outer = getattr(run, part), getattr(run, whole)
@@ -193,3 +204,10 @@ _READERS: dict[str, _Reader] = {
     "cache_hit": _truth,
 }
 _FIELDS = frozenset(f.name for f in fields(AgentRun))
+_USE_READERS: dict[str, _Reader] = {
+    **dict.fromkeys(("provider", "model"), word),
+    **dict.fromkeys(
+        ("tokens_in", "tokens_out", "tokens_cached", "tokens_stored", "tokens_reasoning"), _tokens
+    ),
+    "cost_usd": _cost,
+}
