@@ -52,6 +52,11 @@ class DayShare:
     n: float
     """Observations; 0 = no data."""
 
+    @property
+    def level(self) -> float:
+        """The share, 0 to 1; n must not be 0."""
+        return self.hits / self.n
+
 
 @dataclass(frozen=True, kw_only=True)
 class DayMean:
@@ -62,6 +67,11 @@ class DayMean:
     """> 0."""
     n: float
     """Observations; > 0."""
+
+    @property
+    def level(self) -> float:
+        """The mean."""
+        return self.mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,7 +228,7 @@ def find_rise(days: Sequence[DayMean], *, through: date, margin: float) -> Shift
     scores = rises / errors
     ratios = [t.logpdf(scores - d, freedom) - t.logpdf(scores, freedom) for d in DISTANCES]
     each = logsumexp(ratios, axis=0) - math.log(len(DISTANCES))
-    where, total = int(np.argmax(each)), float(logsumexp(each))
+    where, total = int(np.argmax(scores)), float(logsumexp(each))
     rise = math.expm1(float(rises[where]))
     if total < BOUND or n[where] < FEWEST or rise < margin:
         return None
