@@ -1,6 +1,5 @@
 """Declaring, starting and ending experiments on agents: what people do. Judging what came of them does not belong here."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,12 +10,13 @@ import numpy as np
 
 from prisma_assets.agents.contract import AgentCard
 from prisma_assets.agents.registry import AgentRegistry
-from prisma_assets.agents.version import changeable, subject_of, with_changes
+from prisma_assets.agents.version import changeable, subject_of
 from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.experiments.baseline import Baseline, Power, power_of, unrecorded
 from prisma_assets.domain.experiments.plan import RECORDED, Plan, check_plan
 from prisma_assets.domain.experiments.release_path import WAYS, Approval, refusal
 from prisma_assets.domain.experiments.running import metric_json
+from prisma_assets.learning.agent_version import Change, next_version, version_row
 from prisma_assets.store.database import Database
 from prisma_assets.store.experiment import Ending, ExperimentStore, Row
 
@@ -75,9 +75,13 @@ async def declare(
             raise InputError(f"experiment '{plan.name}': {'; '.join(said)}")
         power = power_of(plan, baseline)
         plan = _with_maximum(plan, power)
-        version = f"{control.version.partition('-')[0]}-b.{count + 1}"
-        changed = with_changes(control, plan.changes, version=version)
-        await store.add_version(_version(plan, control, changed, opportunity_id=opportunity_id, created_by=created_by))  # fmt: skip
+        changed = next_version(control, plan.changes, number=count + 1)
+        version = changed.version
+        change = Change(
+            agent_id=plan.agent_id, changes=plan.changes, reason=plan.hypothesis, by=created_by,
+            opportunity_id=opportunity_id,
+        )  # fmt: skip
+        await store.add_version(version_row(change, control, changed))
         row = _row(plan, power, control=control.version, treatment=version)
         about = {"opportunity_id": opportunity_id, "created_by": created_by, "min_samples": min_samples}  # fmt: skip
         ab_test_id = await store.add({**row, **about})
@@ -104,24 +108,6 @@ def _with_maximum(plan: Plan, power: Power) -> Plan:
     """An even split is judged by spending its error up to a maximum, which has to be declared beforehand."""
     spends = replace(plan, max_blocks=1).design.spends
     return replace(plan, max_blocks=power.needed_blocks) if spends else plan
-
-
-def _version(
-    plan: Plan, control: AgentCard, changed: AgentCard, *, opportunity_id: str | None, created_by: str
-) -> dict[str, Any]:  # fmt: skip
-    changes = json.dumps(plan.changes, sort_keys=True, separators=(",", ":"))
-    return {
-        "agent_id": plan.agent_id,
-        "version": changed.version,
-        "parent_version": control.version,
-        "changes": dict(plan.changes),
-        "changes_sha256": hashlib.sha256(changes.encode()).hexdigest(),
-        "card_sha256": changed.sha256,
-        "card": changed.content,
-        "reason": plan.hypothesis,
-        "opportunity_id": opportunity_id,
-        "created_by": created_by,
-    }
 
 
 def _row(plan: Plan, power: Power, *, control: str, treatment: str) -> dict[str, Any]:

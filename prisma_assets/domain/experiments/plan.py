@@ -167,7 +167,7 @@ def check_plan(plan: Plan, subject: Subject, *, control: Mapping[str, Any]) -> N
     """
     wrong = [
         *_wrong_words(plan),
-        *_wrong_changes(plan, subject, control),
+        *wrong_changes(plan.changes, subject, control),
         *_wrong_risk(plan, subject),
         *_wrong_unit(plan, subject),
         *_wrong_numbers(plan),
@@ -183,17 +183,26 @@ def _wrong_words(plan: Plan) -> Iterator[str]:
         yield "say the hypothesis: what should become better, and why"
 
 
-def _wrong_changes(plan: Plan, subject: Subject, control: Mapping[str, Any]) -> Iterator[str]:
-    if not plan.changes:
+def wrong_changes(
+    changes: Mapping[str, Any], subject: Subject, control: Mapping[str, Any]
+) -> Iterator[str]:
+    """What is wrong with the changes of a version.
+
+    Args:
+        changes: By key.
+        subject: The agent.
+        control: What it has now under each allow-listed key.
+    """
+    if not changes:
         yield "variant B changes nothing; name a change, e.g. {'parameters': {...}}"
-    for key, value in plan.changes.items():
+    for key, value in changes.items():
         if key not in ALLOWED_KEYS:
             yield f"variant B may not change '{key}'; allowed are {', '.join(sorted(ALLOWED_KEYS))}"
         elif not _fits(key, value):
             yield f"'{key}' of variant B must be {_SHAPES[key]}"
         elif value == control.get(key):
             yield f"'{key}' of variant B is what the agent has already"
-    given = plan.changes.get("parameters")
+    given = changes.get("parameters")
     if subject.parameters is not None and isinstance(given, Mapping):
         yield from _wrong_parameters(given, subject.parameters)
 
