@@ -84,6 +84,7 @@ CREATE TABLE ab_tests (
     approved_by             text,
     approved_role           text,
     approved_at             timestamptz,
+    kind                    text NOT NULL DEFAULT 'experiment' CHECK (kind IN ('experiment', 'rollout')),  -- a rollout assigns work like an experiment
     CONSTRAINT ab_tests_primary_is_measured CHECK (primary_metric = ANY (metrics)),
     CONSTRAINT ab_tests_ends_after_start CHECK (ended_at >= started_at),
     CONSTRAINT ab_tests_interval CHECK (ci_low <= ci_high),
@@ -114,7 +115,7 @@ CREATE TABLE ab_test_metrics (
 CREATE TABLE improvement_deployments (
     deployment_id    uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     org_id           text NOT NULL DEFAULT 'firm',
-    opportunity_id   uuid NOT NULL REFERENCES improvement_opportunities,
+    opportunity_id   uuid REFERENCES improvement_opportunities,
     ab_test_id       uuid REFERENCES ab_tests,
     agent_id         text NOT NULL CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
     from_version     text NOT NULL,
@@ -136,8 +137,18 @@ CREATE TABLE improvement_deployments (
     created_at       timestamptz NOT NULL DEFAULT now(),
     started_at       timestamptz,
     completed_at     timestamptz,
+    rollout_test_id  uuid REFERENCES ab_tests,  -- how its work is assigned
+    verdict_id       bigint,  -- the proof it was approved on, below
+    stage_entered_at timestamptz,
+    stage_units      jsonb,  -- units each version met in this stage
+    paused_by        text,
+    released_by      text,  -- answers for it reaching everybody although a guardrail is not shown unharmed
+    waits_for        text,
+    needs_person     boolean NOT NULL DEFAULT false,
+    offline_evidence jsonb,  -- comparison on past tasks
     CONSTRAINT improvement_deployments_changes_version CHECK (from_version <> to_version),
-    CONSTRAINT improvement_deployments_risk_was_tested CHECK (risk_level = 'low' OR ab_test_id IS NOT NULL),
+    CONSTRAINT improvement_deployments_risk_was_tested CHECK (
+        CASE risk_level WHEN 'low' THEN true WHEN 'medium' THEN ab_test_id IS NOT NULL ELSE offline_evidence IS NOT NULL END),
     CONSTRAINT improvement_deployments_auto_is_low_risk CHECK (NOT auto_deployed OR risk_level = 'low'),
     CONSTRAINT improvement_deployments_second_person CHECK (approved_by <> created_by),
     CONSTRAINT improvement_deployments_approved CHECK (
@@ -857,6 +868,59 @@ CREATE TABLE alert_watches (
     looked_at timestamptz NOT NULL,
     found     text NOT NULL
 );
+
+ALTER TABLE improvement_deployments
+    ADD CONSTRAINT improvement_deployments_verdict_id_fkey FOREIGN KEY (verdict_id) REFERENCES experiment_verdicts;
+
+-- Consents of people to a deployment.
+CREATE TABLE deployment_approvals (
+    deployment_id uuid NOT NULL REFERENCES improvement_deployments ON DELETE CASCADE,
+    user_id       text NOT NULL,
+    role          text NOT NULL,
+    comment       text NOT NULL DEFAULT '',
+    approved_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (deployment_id, user_id)
+);
+
+-- The history of a deployment.
+CREATE TABLE deployment_events (
+    deployment_event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    deployment_id       uuid NOT NULL REFERENCES improvement_deployments ON DELETE CASCADE,
+    what                text NOT NULL,
+    by_whom             text NOT NULL,
+    reason              text NOT NULL DEFAULT '',
+    facts               jsonb NOT NULL DEFAULT '{}',
+    happened_at         timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX deployment_events_by_deployment ON deployment_events (deployment_id, deployment_event_id);
+
+-- Evidence that a deployment does harm, stored before anything acts on it; one breach is one rollback.
+CREATE TABLE guardrail_breaches (
+    breach_id     uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    deployment_id uuid NOT NULL UNIQUE REFERENCES improvement_deployments,
+    found_by      text NOT NULL,
+    reason        text NOT NULL CHECK (reason <> ''),
+    evidence      jsonb NOT NULL DEFAULT '{}',
+    found_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    attempts      integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    last_error    text,
+    served_at     timestamptz
+);
+CREATE INDEX guardrail_breaches_unserved ON guardrail_breaches (found_at) WHERE served_at IS NULL;
+
+-- Every result a version wrote that was taken back, and what became of it.
+CREATE TABLE reperformances (
+    deployment_id         uuid NOT NULL REFERENCES improvement_deployments,
+    step_execution_id     uuid NOT NULL REFERENCES workflow_step_executions ON DELETE CASCADE,
+    workflow_execution_id uuid NOT NULL REFERENCES workflow_executions ON DELETE CASCADE,
+    step_id               text NOT NULL,
+    marked_at             timestamptz NOT NULL DEFAULT clock_timestamp(),
+    opened_at             timestamptz,
+    left_because          text,
+    PRIMARY KEY (deployment_id, step_execution_id),
+    CONSTRAINT reperformances_one_end CHECK (opened_at IS NULL OR left_because IS NULL)
+);
+CREATE INDEX reperformances_to_open ON reperformances (workflow_execution_id) WHERE opened_at IS NULL AND left_because IS NULL;
 
 -- Which files built this database; written by `prisma-assets migrate`.
 CREATE TABLE schema_migrations (

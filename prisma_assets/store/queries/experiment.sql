@@ -83,8 +83,8 @@ where ab_test_id = %(ab_test_id)s and status in ('draft', 'approved', 'running',
 returning ab_test_id::text
 
 -- running_experiment_ids --
--- Experiments that run. Key: ab_test_id.
-select ab_test_id::text from ab_tests where status = 'running' order by ab_test_id
+-- Experiments that run, rollouts apart. Key: ab_test_id.
+select ab_test_id::text from ab_tests where status = 'running' and kind = 'experiment' order by ab_test_id
 
 -- hold_experiments --
 -- Running experiments with what is remembered of each; nobody else looks at them meanwhile. Key: ab_test_id.
