@@ -21,6 +21,17 @@ def with_changes(card: AgentCard, changes: Mapping[str, Any], *, version: str) -
     return AgentCard.model_validate({**card.model_dump(), **made, "version": version})
 
 
+def unread(card: AgentCard, changes: Mapping[str, Any]) -> str | None:
+    """What of the changes the agent's own provider does not read; None: it reads all of it."""
+    keys = sorted(set(changes) - {"parameters"})
+    if card.provider != "embedded" or not keys:
+        return None
+    return (
+        f"the embedded procedures of {card.id} read parameters only: {' and '.join(keys)} makes a difference only where a language "
+        "model, or somebody outside, runs this version"
+    )
+
+
 def subject_of(card: AgentCard) -> Subject:
     """What an experiment has to know of the agent."""
     from prisma_assets.agents.embedded.assignment import declared_parameters

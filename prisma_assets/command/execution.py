@@ -68,7 +68,7 @@ def run(settings: Settings, asked: Asked, *, as_json: bool) -> int:
         template=template,
         agents=firm(),
         inputs=_given_inputs(template, asked),
-        created_by=asked.user or _me(),
+        created_by=asked.user or whoever(),
         sign_offs=asked.sign_offs,
         is_asked_for=True,
     )
@@ -279,7 +279,12 @@ def _warn(folder: str | None) -> None:
         note(f"warning: {warning}")
 
 
-def _me() -> str:
+def whoever() -> str:
+    """The user of this machine, where nobody said another.
+
+    Raises:
+        InputError: The user has no name.
+    """
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # A container's user without a name.

@@ -1,4 +1,4 @@
-"""`experiment analyse`: a record of outcomes judged as a running experiment would have been."""
+"""`experiment`: experiments on agents, and records of outcomes judged as a running experiment would have been."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from prisma_assets.command import experiment_option as option
+from prisma_assets.command import experiment_run
 from prisma_assets.command.output import AsJson, answer, say
 from prisma_assets.domain.errors import InputError
 
@@ -14,6 +15,7 @@ experiments = typer.Typer(help="Experiments: is the new version better?", no_arg
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
+    experiment_run.add_to(experiments)
     app.add_typer(experiments, name="experiment")
 
 

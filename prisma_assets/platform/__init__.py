@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prisma_assets.agents.registry import AgentRegistry
+    from prisma_assets.platform.experiment import ABTestManager
     from prisma_assets.platform.workflow import WorkflowEngine
     from prisma_assets.store.event_bus import EventBus
 
-__all__ = ["AgentRegistry", "EventBus", "WorkflowEngine"]
+__all__ = ["ABTestManager", "AgentRegistry", "EventBus", "WorkflowEngine"]
 
 _HOMES = {
+    "ABTestManager": "prisma_assets.platform.experiment",
     "AgentRegistry": "prisma_assets.agents.registry",
     "EventBus": "prisma_assets.store.event_bus",
     "WorkflowEngine": "prisma_assets.platform.workflow",

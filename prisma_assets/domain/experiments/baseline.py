@@ -57,7 +57,7 @@ def power_of(plan: Plan, baseline: Baseline) -> Power:
     """Whether the traffic can decide within the longest duration, and when."""
     values = _values(plan.design.primary, baseline)
     if len(values) < FEWEST or baseline.days <= 0:
-        reason = f"{len(values)} units with a {plan.design.primary.name} in the past, of at least {FEWEST}"
+        reason = f"{len(values)} units of the past have a value of {plan.design.primary.name}, of at least {FEWEST}"
         return Power(
             statement=f"power unknown: {reason}", is_enough=None, needed_blocks=None, weeks=None
         )
