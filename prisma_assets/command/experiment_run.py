@@ -3,14 +3,16 @@
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from prisma_assets.command.output import AsJson, answer, note, say, table
 from prisma_assets.domain.errors import InputError
 from prisma_assets.settings import Settings
-from prisma_assets.store.database import Database
+
+if TYPE_CHECKING:
+    from prisma_assets.store.database import Database
 
 Answer = TypeVar("Answer")
 TestId = Annotated[str, typer.Argument(metavar="ID", help="The experiment.")]
@@ -23,7 +25,7 @@ def add_to(group: typer.Typer) -> None:
         group.command(command.__name__.removesuffix("_"))(command)
 
 
-def _ask(question: Callable[[Database], Awaitable[Answer]]) -> Answer:
+def _ask(question: "Callable[[Database], Awaitable[Answer]]") -> Answer:
     from prisma_assets.command.connection import ask, migrated_server
 
     with migrated_server(Settings.from_environ()) as urls:
@@ -188,7 +190,7 @@ def evaluate(
     from prisma_assets.learning import experiment_evaluation as use
     from prisma_assets.store.experiment import ExperimentStore
 
-    async def look(database: Database) -> list[dict[str, Any]]:
+    async def look(database: "Database") -> list[dict[str, Any]]:
         if test is None:
             ids = [e.ab_test_id for e in await use.evaluate(database, registry=_firm())]
         else:
@@ -216,7 +218,7 @@ def report(
     from prisma_assets.learning.experiment_report import Report, report_on
     from prisma_assets.store.experiment import ExperimentStore
 
-    async def told(database: Database) -> tuple[Report, list[dict[str, Any]]]:
+    async def told(database: "Database") -> tuple[Report, list[dict[str, Any]]]:
         store, row = ExperimentStore(source=database), await _known(database, test)
         return await report_on(store, row), await store.verdicts(test)
 
@@ -261,7 +263,7 @@ def _firm() -> Any:
     return firm()
 
 
-async def _known(database: Database, test: str) -> dict[str, Any]:
+async def _known(database: "Database", test: str) -> dict[str, Any]:
     from prisma_assets.learning.experiment_declaration import known
     from prisma_assets.store.experiment import ExperimentStore
 
