@@ -22,15 +22,23 @@ def without_weekdays(values: Numbers, days: Days) -> Numbers:
 
     Returns:
         Shape and unit of `values`.
+    """
+    weekday = days % 7
+    level: Numbers = values - weekday_effects(values, days)[:, weekday]
+    return level
+
+
+def weekday_effects(values: Numbers, days: Days) -> Numbers:
+    """What each day modulo 7 adds to the mean of all; shape (series, 7), NaN where there is no such day.
 
     Source: trimmed means, Tukey & McLaughlin (1963), Sankhya A 25, 331.
     """
     weekday = days % 7
-    present, column = np.unique(weekday, return_inverse=True)
-    effects = np.stack([_trimmed_mean(values[:, weekday == w]) for w in present], axis=1)
-    effects -= effects.mean(axis=1, keepdims=True)
-    level: Numbers = values - effects[:, column]
-    return level
+    present = np.unique(weekday)
+    found = np.stack([_trimmed_mean(values[:, weekday == w]) for w in present], axis=1)
+    effects = np.full((len(values), 7), np.nan)
+    effects[:, present] = found - found.mean(axis=1, keepdims=True)
+    return effects
 
 
 def _trimmed_mean(values: Numbers) -> Numbers:
