@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from jobs.alert import alert_job
 from jobs.compensation import compensation_job
 from jobs.compiler import SESSION, compile_job
 from jobs.notification import notification_job
@@ -19,6 +20,7 @@ from prisma_assets.engine.pinning import with_former, with_needed
 from prisma_assets.settings import Settings
 from resources.learning import LEARNING_DATABASE, learning_database
 from resources.workflow import database_url, run_session
+from sensors.alert import alert_sensor
 from sensors.compensation import compensation_sensor
 from sensors.outbox import notification_sensor
 from sensors.resume import resume_sensor
@@ -41,16 +43,18 @@ def build_defs(
     }
     sending, clock = notification_job(), sign_off_clock_job(library)
     undoing = compensation_job(library)
-    sensors = [resume_sensor(library, jobs)] if jobs else []
+    sensors = [
+        *([resume_sensor(library, jobs)] if jobs else []),
+        notification_sensor(sending),
+        sign_off_clock_sensor(clock),
+        compensation_sensor(undoing),
+    ]
+    watched = frozenset(each.name for each in sensors)
+    alerts = alert_job(registry.ids, watched=watched)
     return dg.Definitions(
         assets=all_assets(),
-        jobs=[*jobs.values(), sending, clock, undoing],
-        sensors=[
-            *sensors,
-            notification_sensor(sending),
-            sign_off_clock_sensor(clock),
-            compensation_sensor(undoing),
-        ],
+        jobs=[*jobs.values(), sending, clock, undoing, alerts],
+        sensors=[*sensors, alert_sensor(alerts, registry.ids, watched=watched)],
         resources={
             SESSION: run_session(registry, providers),
             "database_url": database_url(),

@@ -14,7 +14,7 @@ SNAPSHOT = Path(__file__).with_name("graph_snapshot.txt")
 REGISTRY = AgentRegistry(firm_cards())
 LIBRARY = read_library([SHIPPED], agents=REGISTRY.ids)
 
-OWN = {"compensation_job", "notification_job", "sign_off_clock_job"}
+OWN = {"alert_job", "compensation_job", "notification_job", "sign_off_clock_job"}
 """Jobs that are no template's."""
 
 
@@ -122,7 +122,7 @@ def test_everything_has_a_description(product):
     ops = [node.definition for job in product.jobs for node in job.graph.nodes]
 
     assert {s.name for s in sensors} == {
-        "approval_resume_sensor", "compensation_sensor", "notification_sensor", "sign_off_clock_sensor",
+        "alert_sensor", "approval_resume_sensor", "compensation_sensor", "notification_sensor", "sign_off_clock_sensor",
     }  # fmt: skip
     for thing in [*product.jobs, *sensors, *ops]:
         assert thing.description, thing.name

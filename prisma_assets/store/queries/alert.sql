@@ -150,3 +150,64 @@ where alert_watches.looked_at < excluded.looked_at
 -- alert_watch --
 -- When the watchdog last looked, and what it saw.
 select looked_at, found from alert_watches where name = %(name)s
+
+-- agent_window_figures --
+-- How each agent did in the time up to a moment. Key: agent_id.
+select agent_id, count(*) as n, count(*) filter (where outcome <> 'ok') as failed, count(duration_ms) as timed,
+       percentile_cont(array[0.5, 0.95, 0.99]) within group (order by duration_ms) as quantiles, sum(cost_usd) as cost_usd,
+       count(*) filter (where cost_usd is null) as unpriced, sum(tokens_in + tokens_out) as tokens,
+       count(tokens_in + tokens_out) as tokens_n, avg(accuracy) as accuracy, count(accuracy) as accuracy_n
+from agent_run_facts
+where started_at > %(at)s::timestamptz - make_interval(secs => %(seconds)s) and started_at <= %(at)s
+group by agent_id
+
+-- agent_window_ratings --
+-- What people said of each agent in the time up to a moment, and in the four times as long before. Key: agent_id.
+select agent_id, avg(rating) filter (where created_at > w.since) as satisfaction,
+       count(rating) filter (where created_at > w.since) as n,
+       avg(rating) filter (where created_at <= w.since) as before, count(rating) filter (where created_at <= w.since) as before_n
+from agent_feedback
+cross join (select %(at)s::timestamptz - make_interval(secs => %(seconds)s) as since) w
+where rating is not null and created_at <= %(at)s and created_at > w.since - 4 * make_interval(secs => %(seconds)s)
+group by agent_id
+
+-- waiting_approvals --
+-- Steps that wait for a sign-off. Key: workflow_execution_id, step_id.
+select s.workflow_execution_id::text as execution_id, s.step_id, coalesce(e.engagement_id, e.template_name) as about,
+       max(r.asked_at) as asked_at
+from workflow_executions e
+join workflow_step_executions s using (workflow_execution_id)
+join sign_off_requests r on r.workflow_execution_id = s.workflow_execution_id and r.step_id = s.step_id
+where e.status = 'WAITING_APPROVAL' and s.status = 'WAITING_APPROVAL'
+group by s.workflow_execution_id, s.step_id, e.engagement_id, e.template_name
+
+-- workflow_window_figures --
+-- Executions that ended in the time up to a moment, and those nobody has taken up yet.
+select count(*) filter (where status = 'FAILED') as failed, count(*) filter (where status in ('COMPLETED', 'FAILED')) as ended,
+       (select count(*) from workflow_executions where run_asked_at is not null) as queued
+from workflow_executions
+where status in ('COMPLETED', 'FAILED') and updated_at <= %(at)s
+  and updated_at > %(at)s::timestamptz - make_interval(secs => %(seconds)s)
+
+-- oldest_undelivered --
+-- Since when the oldest notification waits that has not reached everybody; given up ones wait no more.
+select min(created_at) as since from (
+    select created_at from notifications where routed_at is null
+    union all
+    select n.created_at from notification_deliveries d join notifications n using (notification_id) where d.status = 'pending'
+) waiting
+
+-- anomaly_series_at --
+-- The newest hour each detector has seen. Key: agent_id, metric.
+select agent_id, metric, last_bucket from anomaly_series
+
+-- anomaly_series --
+-- What the detectors remember. Key: agent_id, metric.
+select agent_id, metric, last_bucket, state from anomaly_series where agent_id = any(%(agent_ids)s)
+
+-- upsert_anomaly_series --
+-- What a detector remembers now; one that has seen more stays.
+insert into anomaly_series as a (agent_id, metric, last_bucket, state)
+values (%(agent_id)s, %(metric)s, %(last_bucket)s, %(state)s)
+on conflict (org_id, agent_id, metric) do update set last_bucket = excluded.last_bucket, state = excluded.state
+where a.last_bucket < excluded.last_bucket
