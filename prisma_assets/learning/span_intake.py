@@ -11,7 +11,7 @@ from prisma_assets.agents.price import price_use
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.learning.agent_run import AgentRun, read_run, read_use
-from prisma_assets.domain.learning.span import Span, run_values
+from prisma_assets.domain.learning.span import Span, SpanKind, run_values
 from prisma_assets.store.agent_run import SpanBatch, SpanRow, add_spans, forget_spans
 from prisma_assets.store.database import Database
 
@@ -84,20 +84,20 @@ def _read(span: Span, agents: _Agents, now: datetime) -> tuple[SpanRow | None, A
     kind = span.kind
     if kind == "link":
         # What stands at the top of its trace has nothing above it to lead to.
-        return (_row(span, {}) if span.parent_id else None), None
+        return (_row(span, kind, {}) if span.parent_id else None), None
     use = _priced(read_use(span.use()), span.started_at)
     if kind == "call":
-        return _row(span, use), None
+        return _row(span, kind, use), None
     values = {**run_values(span, names=agents.names), **use}
-    return _row(span, use), read_run(values, agents=agents.ids, now=now)
+    return _row(span, kind, use), read_run(values, agents=agents.ids, now=now)
 
 
-def _row(span: Span, use: Mapping[str, Any]) -> SpanRow:
+def _row(span: Span, kind: SpanKind, use: Mapping[str, Any]) -> SpanRow:
     return SpanRow(
         trace_id=span.trace_id,
         span_id=span.span_id,
         parent_id=span.parent_id,
-        kind=span.kind,
+        kind=kind,
         **use,
     )
 

@@ -61,7 +61,7 @@ class SpanBatch:
 
     spans: str
     runs: str
-    traces: list[str]
+    traces: list[bytes]
 
     @classmethod
     def of(cls, spans: Sequence[SpanRow], runs: Sequence[AgentRun]) -> Self:
@@ -69,7 +69,7 @@ class SpanBatch:
         return cls(
             spans=as_rows(spans, _SPAN_FIELDS),
             runs=as_rows(runs, _FIELDS),
-            traces=list({span.trace_id for span in spans}),
+            traces=[bytes.fromhex(trace) for trace in {span.trace_id for span in spans}],
         )
 
 

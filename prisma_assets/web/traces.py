@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import anyio
 import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -37,6 +38,8 @@ _KINDS: Sequence[tuple[type[PrismaError], int, int]] = (
 
 def create_traces(intake: SpanIntake) -> ASGIApp:
     """The receiver on this intake; route `PATH` to it."""
+    # In turn each is done sooner than at once: threads share one processor, and the last would wait for all.
+    turn = anyio.CapacityLimiter(1)
 
     async def receive(request: Request) -> Response:
         """200 once everything is stored; refused spans are counted in the answer, with the reasons."""
@@ -48,7 +51,9 @@ def create_traces(intake: SpanIntake) -> ASGIApp:
         try:
             body = await request.body()
             # Decoding takes milliseconds per hundred spans, in which the pages would stand still.
-            prepared = await anyio.to_thread.run_sync(_prepare, intake, body, media_type, encoding)
+            prepared = await anyio.to_thread.run_sync(
+                _prepare, intake, body, media_type, encoding, limiter=turn
+            )
             await intake.store(prepared)
         except HTTPException as error:
             return _refused(error.status_code, media_type, otlp.EXHAUSTED, error.detail)

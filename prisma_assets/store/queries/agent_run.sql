@@ -41,43 +41,50 @@ on conflict do nothing
 
 -- complete_agent_runs --
 -- Give the runs of these traces what the calls below them used, where the run does not tell it itself.
-with recursive climb as (
-    select c.trace_id, c.span_id as call_id, c.parent_span_id as above
-    from (select distinct decode(t, 'hex') as trace_id from unnest(%(traces)s::text[]) as t) as touched
-    join agent_spans c using (trace_id)
-    where c.org_id = 'firm' and c.kind = 'call'
+with recursive mine as materialized (
+    -- Read once by the key: of a table that grows between two analyses the planner expects too little.
+    select * from agent_spans where org_id = 'firm' and trace_id = any(%(traces)s::bytea[])
+), climb as (
+    select trace_id, span_id as call_id, parent_span_id as above, provider, model, tokens_in, tokens_out,
+        tokens_cached, tokens_reasoning, cost_usd, price_version
+    from mine where kind = 'call'
     -- Not `all`: a trace whose spans are each other's parents comes to an end.
     union
-    select c.trace_id, c.call_id, l.parent_span_id
+    select c.trace_id, c.call_id, l.parent_span_id, c.provider, c.model, c.tokens_in, c.tokens_out,
+        c.tokens_cached, c.tokens_reasoning, c.cost_usd, c.price_version
     from climb c
-    join agent_spans l on l.org_id = 'firm' and l.trace_id = c.trace_id and l.span_id = c.above
+    join mine l on l.trace_id = c.trace_id and l.span_id = c.above
     where l.kind = 'link'
-), used as (
-    select r.trace_id, r.span_id, sum(c.tokens_in) as tokens_in, sum(c.tokens_out) as tokens_out,
-        sum(c.tokens_cached) as tokens_cached, sum(c.tokens_reasoning) as tokens_reasoning,
-        -- One call without a price, and the run has none.
-        case when bool_and(c.cost_usd is not null) then sum(c.cost_usd) end as cost_usd,
-        max(c.price_version) as price_version,
-        case when min(c.model) = max(c.model) then min(c.model) end as model,
-        case when min(c.provider) = max(c.provider) then min(c.provider) end as provider
+), figures as (
+    -- No join: grouping takes time in proportion whatever the planner expects.
+    select false as is_run, trace_id, above as span_id, provider, model, tokens_in, tokens_out, tokens_cached,
+        tokens_reasoning, cost_usd, price_version
     from climb
-    join agent_spans c on c.org_id = 'firm' and c.trace_id = climb.trace_id and c.span_id = climb.call_id
-    join agent_spans r on r.org_id = 'firm' and r.trace_id = climb.trace_id and r.span_id = climb.above
-    where r.kind = 'run'
-    group by 1, 2
+    union all
+    select true, trace_id, span_id, provider, model, tokens_in, tokens_out, tokens_cached, tokens_reasoning,
+        cost_usd, price_version
+    from mine where kind = 'run'
+), own as (
+    select *, bool_or(is_run and (tokens_in is not null or tokens_out is not null))
+        over (partition by trace_id, span_id) as tells_tokens
+    from figures
 ), told as (
-    select encode(s.trace_id, 'hex') || ':' || encode(s.span_id, 'hex') as run_key,
-        coalesce(s.model, u.model) as model, coalesce(s.provider, u.provider) as provider,
-        case when o.is_own then s.tokens_in else u.tokens_in end as tokens_in,
-        case when o.is_own then s.tokens_out else u.tokens_out end as tokens_out,
-        case when o.is_own then s.tokens_cached else u.tokens_cached end as tokens_cached,
-        case when o.is_own then s.tokens_reasoning else u.tokens_reasoning end as tokens_reasoning,
-        coalesce(s.cost_usd, u.cost_usd) as cost_usd,
-        case when s.cost_usd is not null then s.price_version when u.cost_usd is not null then u.price_version end
-            as price_version
-    from used u
-    join agent_spans s on s.org_id = 'firm' and s.trace_id = u.trace_id and s.span_id = u.span_id
-    cross join lateral (select s.tokens_in is not null or s.tokens_out is not null as is_own) as o
+    select encode(trace_id, 'hex') || ':' || encode(span_id, 'hex') as run_key,
+        coalesce(max(model) filter (where is_run), case when min(model) = max(model) then min(model) end) as model,
+        coalesce(max(provider) filter (where is_run),
+            case when min(provider) = max(provider) then min(provider) end) as provider,
+        sum(tokens_in) filter (where is_run = tells_tokens) as tokens_in,
+        sum(tokens_out) filter (where is_run = tells_tokens) as tokens_out,
+        sum(tokens_cached) filter (where is_run = tells_tokens) as tokens_cached,
+        sum(tokens_reasoning) filter (where is_run = tells_tokens) as tokens_reasoning,
+        -- One call without a price, and the run has none.
+        coalesce(max(cost_usd) filter (where is_run),
+            case when bool_and(is_run or cost_usd is not null) then sum(cost_usd) end) as cost_usd,
+        case when max(cost_usd) filter (where is_run) is not null then max(price_version) filter (where is_run)
+            when bool_and(is_run or cost_usd is not null) then max(price_version) end as price_version
+    from own
+    group by trace_id, span_id
+    having bool_or(is_run) and not bool_and(is_run)
 )
 update agent_runs a
 set model = t.model, provider = t.provider, tokens_in = t.tokens_in, tokens_out = t.tokens_out,
