@@ -1048,3 +1048,56 @@ SELECT m.theme_id, f.agent_id, (f.created_at AT TIME ZONE 'UTC')::date AS day, c
     (count(*) FILTER (WHERE f.feedback_type IN ('complaint', 'correction') OR f.rating <= 2))::integer AS unhappy
 FROM feedback_theme_members m JOIN agent_feedback f USING (feedback_id)
 GROUP BY m.theme_id, f.agent_id, day;
+
+-- How each figure of each agent moved over eight weeks, judged together with all others.
+CREATE TABLE performance_trends (
+    org_id         text NOT NULL DEFAULT 'firm',
+    as_of          date NOT NULL,  -- last day (UTC) of the window
+    agent_id       text NOT NULL CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
+    metric         text NOT NULL CHECK (metric IN ('p95_ms', 'error_rate', 'cost_per_run', 'tokens_per_run', 'accuracy', 'satisfaction')),
+    days           integer NOT NULL CHECK (days > 0),  -- with data
+    level          double precision NOT NULL,  -- median day
+    slope          double precision NOT NULL,  -- per day, in the metric's unit
+    relative_slope double precision,  -- share of the level per day; NULL: the level is 0
+    change         double precision NOT NULL,  -- from the first day with data to the last
+    p              double precision NOT NULL CHECK (p > 0 AND p <= 1),
+    q              double precision NOT NULL CHECK (q > 0 AND q <= 1),  -- false-discovery rate at which this is a trend
+    is_significant boolean NOT NULL,  -- beyond chance, and large enough to matter
+    direction      text NOT NULL CHECK (direction IN ('better', 'worse', 'none')),
+    computed_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (as_of, agent_id, metric),
+    CONSTRAINT performance_trends_direction CHECK (is_significant = (direction <> 'none'))
+);
+
+-- The days from which a figure of an agent has another level.
+CREATE TABLE change_points (
+    org_id      text NOT NULL DEFAULT 'firm',
+    agent_id    text NOT NULL CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
+    metric      text NOT NULL CHECK (metric IN ('p95_ms', 'error_rate', 'cost_per_run', 'tokens_per_run', 'accuracy', 'satisfaction')),
+    at          date NOT NULL,  -- first day (UTC) at the new level
+    before      double precision NOT NULL,  -- mean of the level before, in the metric's unit
+    after       double precision NOT NULL,
+    size        double precision NOT NULL CHECK (size >= 0),  -- distance in standard deviations of a day
+    q           double precision NOT NULL CHECK (q > 0 AND q <= 1),
+    direction   text NOT NULL CHECK (direction IN ('better', 'worse')),
+    found_as_of date NOT NULL,  -- last day of the history that showed it
+    computed_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (found_as_of, agent_id, metric, at),
+    CONSTRAINT change_points_past CHECK (at <= found_as_of)
+);
+
+-- What the next four weeks are expected to bring each agent.
+CREATE TABLE agent_forecasts (
+    org_id      text NOT NULL DEFAULT 'firm',
+    as_of       date NOT NULL,  -- last day (UTC) of the history
+    agent_id    text NOT NULL CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
+    metric      text NOT NULL CHECK (metric IN ('load', 'cost', 'quality')),  -- runs per day, US dollars per day, accuracy
+    day         date NOT NULL,
+    value       double precision NOT NULL CHECK (value >= 0),
+    low         double precision NOT NULL CHECK (low >= 0),  -- four of five days are meant to lie from low to high
+    high        double precision NOT NULL,
+    computed_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (as_of, agent_id, metric, day),
+    CONSTRAINT agent_forecasts_interval CHECK (low <= value AND value <= high),
+    CONSTRAINT agent_forecasts_ahead CHECK (day > as_of)
+);
