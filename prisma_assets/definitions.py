@@ -8,6 +8,7 @@ import dagster as dg
 from jobs.alert import alert_job
 from jobs.compensation import compensation_job
 from jobs.compiler import SESSION, compile_job
+from jobs.learning import fact_roll_up, learning_loop
 from jobs.notification import notification_job
 from jobs.sign_off_clock import sign_off_clock_job
 from prisma_assets.agents.cards import firm_cards
@@ -22,6 +23,7 @@ from resources.learning import LEARNING_DATABASE, learning_database
 from resources.workflow import database_url, run_session
 from sensors.alert import alert_sensor
 from sensors.compensation import compensation_sensor
+from sensors.learning import hourly_roll_up, late_fact_sensor, nightly_learning
 from sensors.outbox import notification_sensor
 from sensors.resume import resume_sensor
 from sensors.sign_off_clock import sign_off_clock_sensor
@@ -35,25 +37,32 @@ def build_defs(
     example_folder: str = "",
 ) -> dg.Definitions:
     """Jobs, assets, sensors and resources for these templates and agents."""
-    # Dagster passes the beta parameter itself when it binds resources to sensors; nobody here can mend it.
-    warnings.filterwarnings("ignore", message="Parameter `owners`", category=dg.BetaWarning)
+    # Dagster passes one beta parameter itself when it binds resources to sensors; nobody here can mend it. The other
+    # makes ninety days asked for one run.
+    warnings.filterwarnings(
+        "ignore", message="Parameter `(owners|backfill_policy)`", category=dg.BetaWarning
+    )
     jobs = {
         name: compile_job(template, registry, name=name, example_folder=example_folder)
         for name, template in library.jobs.items()
     }
     sending, clock = notification_job(), sign_off_clock_job(library)
     undoing = compensation_job(library)
+    loop, counting = learning_loop(), fact_roll_up()
     sensors = [
         *([resume_sensor(library, jobs)] if jobs else []),
         notification_sensor(sending),
         sign_off_clock_sensor(clock),
         compensation_sensor(undoing),
+        late_fact_sensor(counting),
     ]
-    watched = frozenset(each.name for each in sensors)
+    schedules = [hourly_roll_up(counting), nightly_learning(loop)]
+    watched = frozenset(s.name for s in sensors) | frozenset(s.name for s in schedules)
     alerts = alert_job(registry.ids, watched=watched)
     return dg.Definitions(
         assets=all_assets(),
-        jobs=[*jobs.values(), sending, clock, undoing, alerts],
+        schedules=schedules,
+        jobs=[*jobs.values(), sending, clock, undoing, alerts, loop, counting],
         sensors=[*sensors, alert_sensor(alerts, registry.ids, watched=watched)],
         resources={
             SESSION: run_session(registry, providers),

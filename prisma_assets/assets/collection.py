@@ -2,7 +2,15 @@
 
 import dagster as dg
 
+from prisma_assets.assets.feedback import feedback_assets
+from prisma_assets.assets.metrics import metric_assets
+from prisma_assets.assets.source import source_specs
 
-def all_assets() -> list[dg.AssetsDefinition]:
+
+def all_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """All assets: facts, the learning loop, experiments."""
-    return []
+    return [
+        *source_specs(),
+        *feedback_assets(),
+        *metric_assets(),
+    ]

@@ -1,6 +1,6 @@
 """Counting a day: what its facts add up to, by hour and by day, written in the place of what was counted before."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -29,6 +29,17 @@ class RolledUp:
     roll_up: str
     day: date
     rows: int
+
+
+RollUp = Callable[..., Awaitable[RolledUp]]
+"""One of the three below."""
+
+
+async def count_days(
+    database: Database, days: Sequence[date], roll_up: RollUp, *, agents: Agents
+) -> list[RolledUp]:
+    """Count days one after the other, each in a transaction of its own."""
+    return [await roll_up(database, day, agents=agents) for day in days]
 
 
 async def look_for_changes(database: Database) -> None:

@@ -87,6 +87,22 @@ class RollUpStore:
         params = {**span(since, until), "granularity": granularity, "agent_id": agent_id}
         return await self.source.fetch("agent_windows", params)
 
+    async def windows_to_check(
+        self, granularity: Granularity, since: date, until: date
+    ) -> list[Row]:
+        """What checks look at in the windows of these days, both included."""
+        params = {**span(since, until), "granularity": granularity}
+        return await self.source.fetch("windows_to_check", params)
+
+    async def day_volumes(self, since: date, until: date) -> list[Row]:
+        """Runs of each of these days, and what is usual on such a weekday (None: too few weeks are known)."""
+        return await self.source.fetch("day_volumes", span(since, until))
+
+    async def feedback_to_check(self, since: date, until: date) -> list[Row]:
+        """What checks look at in the counted feedback of these days, both included."""
+        params = {"since": since, "until": until}
+        return await self.source.fetch("feedback_days_to_check", params)
+
     async def replace_feedback_daily(self, day: date, *, agents: Collection[str]) -> int:
         """Count a day's feedback anew; the number of agents it is about."""
         await self.source.execute("delete_feedback_daily", {"day": day})

@@ -39,3 +39,11 @@ select agent_id, day, feedback, types, sources, categories, rating_sum, rating_n
 from feedback_daily
 where day between %(since)s and %(until)s and (%(agent_id)s::text is null or agent_id = %(agent_id)s)
 order by agent_id, day
+
+-- feedback_days_to_check --
+-- Counted feedback of a span with what checks look at. Key: agent_id, day.
+select agent_id, day::text, feedback, feedback - (select sum(value::int) from jsonb_each_text(types)) as uncounted,
+    rating_sum::float8 / nullif(rating_n, 0) as rating
+from feedback_daily
+where day between %(since)s and %(until)s
+order by 1, 2

@@ -180,3 +180,32 @@ from agent_performance_metrics
 where granularity = %(granularity)s and window_start >= %(start)s and window_start < %(end)s
     and (%(agent_id)s::text is null or agent_id = %(agent_id)s)
 order by agent_id, window_start, agent_version
+
+-- windows_to_check --
+-- Counted windows of a span with what checks look at. Key: agent_id, agent_version, window.
+select agent_id, agent_version, to_char(window_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI') as window,
+    executions, executions - successes - errors - timeouts as unaccounted, p50_ms, p95_ms, p99_ms,
+    tokens_n, unpriced, unpriced::float8 / nullif(executions, 0) as unpriced_share,
+    accuracy::float8 as accuracy, satisfaction_avg::float8 as satisfaction
+from agent_performance_metrics
+where granularity = %(granularity)s and window_start >= %(start)s and window_start < %(end)s
+order by 1, 3, 2
+
+-- day_volumes --
+-- Runs of each UTC day of a span beside the median of the same weekday in the four weeks before. Key: day.
+with volumes as (
+    select (window_start at time zone 'UTC')::date as day, sum(executions)::float8 as executions
+    from agent_performance_metrics
+    where granularity = '1d' and window_start >= %(start)s - interval '28 days' and window_start < %(end)s
+    group by 1
+)
+select d.day::date::text as day, coalesce(v.executions, 0) as executions, u.usual, u.weeks,
+    case when u.weeks >= 3 then coalesce(v.executions, 0) / nullif(u.usual, 0) end as ratio
+from generate_series(%(start)s at time zone 'UTC', %(end)s at time zone 'UTC' - interval '1 day', interval '1 day') as d (day)
+left join volumes v on v.day = d.day::date
+cross join lateral (
+    select percentile_cont(0.5) within group (order by w.executions) as usual, count(*) as weeks
+    from volumes w
+    where w.day in (d.day::date - 7, d.day::date - 14, d.day::date - 21, d.day::date - 28)
+) as u
+order by 1
