@@ -1,6 +1,6 @@
 """`feedback`: what people say about the agents' work, one at a time or from a file."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,12 +12,6 @@ from prisma_assets.settings import Settings
 
 if TYPE_CHECKING:
     from prisma_assets.command.row_file import FileRow
-    from prisma_assets.domain.learning.feedback import Feedback
-    from prisma_assets.store.feedback import FeedbackStore
-
-WRONG_INPUT = 2
-_BATCH = 1_000
-"""Rows per statement: about a megabyte, beyond which a statement gains nothing."""
 
 feedback = typer.Typer(help="What people say about the agents' work.", no_args_is_help=True)
 
@@ -123,60 +117,13 @@ def _line(row: dict[str, Any]) -> list[Any]:
 
 
 def _store(rows: "Iterable[FileRow]", *, as_json: bool) -> int:
-    from prisma_assets.command.connection import ask, migrated_server
+    from prisma_assets.command.connection import ask, firm, migrated_server
+    from prisma_assets.command.taken import tell
+    from prisma_assets.learning.feedback_intake import FeedbackIntake
     from prisma_assets.store.feedback import FeedbackStore
 
-    intake = _Intake()
+    intake = FeedbackIntake(firm())
+    given = ((row.number, row.problem if row.values is None else row.values) for row in rows)
     with migrated_server(Settings.from_environ()) as urls:
-        ask(urls, lambda store: intake.take(rows, FeedbackStore(source=store.database)))
-    if as_json:
-        found = [{"row": number, "reason": reason} for number, reason in sorted(intake.rejected)]
-        answer({"accepted": intake.accepted, "duplicates": intake.duplicates, "rejected": found})
-    else:
-        say(*(f"row {number}: {reason}" for number, reason in sorted(intake.rejected)))
-        say(
-            f"{intake.accepted} accepted, {intake.duplicates} known before, {len(intake.rejected)} rejected"
-        )
-    return WRONG_INPUT if intake.rejected else 0
-
-
-class _Intake:
-    """Counts what becomes of each row."""
-
-    def __init__(self) -> None:
-        from prisma_assets.command.connection import firm
-
-        self.accepted = 0
-        self.duplicates = 0
-        self.rejected: list[tuple[int, str]] = []
-        self._versions = {card.id: card.version for card in firm().find()}
-
-    async def take(self, rows: "Iterable[FileRow]", store: "FeedbackStore") -> None:
-        """Check and store rows, a batch at a time."""
-        from itertools import islice
-
-        checked = self._checked(rows)
-        while batch := list(islice(checked, _BATCH)):
-            stored = await store.add([f for _, f in batch], live_versions=self._versions)
-            for (number, _), result in zip(batch, stored, strict=True):
-                if result.problem is not None:
-                    self.rejected.append((number, result.problem))
-                elif result.is_new:
-                    self.accepted += 1
-                else:
-                    self.duplicates += 1
-
-    def _checked(self, rows: "Iterable[FileRow]") -> "Iterator[tuple[int, Feedback]]":
-        from datetime import UTC, datetime
-
-        from prisma_assets.domain.learning.feedback import read_feedback
-
-        agents = frozenset(self._versions)
-        for row in rows:
-            if row.values is None:
-                self.rejected.append((row.number, row.problem))
-                continue
-            try:
-                yield row.number, read_feedback(row.values, agents=agents, now=datetime.now(UTC))
-            except InputError as error:
-                self.rejected.append((row.number, str(error)))
+        taken = ask(urls, lambda store: intake.take(given, FeedbackStore(source=store.database)))
+    return tell(taken, as_json=as_json)

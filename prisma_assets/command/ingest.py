@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prisma_assets.command.output import AsJson, answer, say
+from prisma_assets.command.output import AsJson
 from prisma_assets.domain.errors import InputError
 from prisma_assets.settings import Settings
 
 if TYPE_CHECKING:
     from prisma_assets.domain.learning.run_mapping import RunMapping
-    from prisma_assets.learning.run_intake import Row, Taken
-
-WRONG_INPUT = 2
+    from prisma_assets.learning.taken import Row
 
 ingest = typer.Typer(help="Take in what agents did elsewhere.", no_args_is_help=True)
 
@@ -51,6 +49,7 @@ def ingest_runs(
     model has a public price, and is unknown otherwise. Exit status 2 when a row was rejected.
     """
     from prisma_assets.command.connection import ask, firm, migrated_server
+    from prisma_assets.command.taken import tell
     from prisma_assets.learning.run_intake import take_runs
     from prisma_assets.store.agent_run import AgentRunStore
 
@@ -66,7 +65,7 @@ def ingest_runs(
                 store=AgentRunStore(database=store.database),
             ),
         )
-    return _tell(taken, as_json=as_json)
+    return tell(taken, as_json=as_json)
 
 
 def _mapping(written: list[str]) -> "RunMapping":
@@ -91,14 +90,3 @@ def _rows(file: Path, mapping: "RunMapping") -> "Iterator[Row]":
 
     for row in read_rows(file, lambda header: check_columns(mapping, header)):
         yield row.number, row.problem if row.values is None else row.values
-
-
-def _tell(taken: "Taken", *, as_json: bool) -> int:
-    rejected = sorted(taken.rejected)
-    if as_json:
-        found = [{"row": number, "reason": reason} for number, reason in rejected]
-        answer({"accepted": taken.accepted, "duplicates": taken.duplicates, "rejected": found})
-    else:
-        say(*(f"row {number}: {reason}" for number, reason in rejected))
-        say(f"{taken.accepted} accepted, {taken.duplicates} known before, {len(rejected)} rejected")
-    return WRONG_INPUT if rejected else 0

@@ -1,35 +1,21 @@
 """Takes in runs that somebody else recorded: checked, priced, stored once. Where rows come from does not belong here."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
 
 from prisma_assets.agents.price import price_use
 from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.learning.agent_run import AgentRun, read_run
 from prisma_assets.domain.learning.run_mapping import RunMapping
+from prisma_assets.learning.taken import Row, Taken
 from prisma_assets.store.agent_run import AgentRunStore
 
 _BATCH = 5_000
 """Runs per statement: about two megabytes, beyond which a statement gains nothing."""
 
 _USE = ("model", "provider", "tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning")
-
-Row = tuple[int, Mapping[str, Any] | str]
-"""Its number, and its values or why it cannot be read."""
-
-
-@dataclass(kw_only=True)
-class Taken:
-    """What became of the rows."""
-
-    accepted: int = 0
-    duplicates: int = 0
-    """Known before, or twice among the rows."""
-    rejected: list[tuple[int, str]] = field(default_factory=list)
-    """Numbers of rows, each with the reason."""
 
 
 async def take_runs(

@@ -7,16 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prisma_assets.agents.registry import AgentRegistry
+    from prisma_assets.domain.learning.feedback import Feedback
     from prisma_assets.platform.experiment import ABTestManager
+    from prisma_assets.platform.improvement import ImprovementEngine
     from prisma_assets.platform.workflow import WorkflowEngine
     from prisma_assets.store.event_bus import EventBus
 
-__all__ = ["ABTestManager", "AgentRegistry", "EventBus", "WorkflowEngine"]
+__all__ = [
+    "ABTestManager",
+    "AgentRegistry",
+    "EventBus",
+    "Feedback",
+    "ImprovementEngine",
+    "WorkflowEngine",
+]
 
 _HOMES = {
     "ABTestManager": "prisma_assets.platform.experiment",
     "AgentRegistry": "prisma_assets.agents.registry",
     "EventBus": "prisma_assets.store.event_bus",
+    "Feedback": "prisma_assets.domain.learning.feedback",
+    "ImprovementEngine": "prisma_assets.platform.improvement",
     "WorkflowEngine": "prisma_assets.platform.workflow",
 }
 

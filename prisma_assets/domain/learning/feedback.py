@@ -52,13 +52,13 @@ _OURS = ("feedback_id", "org_id", "status", "archived_at")
 
 @dataclass(frozen=True, kw_only=True)
 class Feedback:
-    """One piece of feedback, as it is stored."""
+    """One piece of feedback."""
 
     agent_id: str
     source: str
     feedback_type: str
-    dedupe_key: str
-    """The same key is the same feedback, however often it is delivered."""
+    dedupe_key: str = ""
+    """The same key is the same feedback, however often it is delivered; empty: what is said is the key."""
     task_id: str | None = None
     """None: the step's id."""
     agent_version: str | None = None

@@ -25,6 +25,8 @@ with given as (
     left join workflow_step_executions s using (step_execution_id)
     left join workflow_executions e on e.workflow_execution_id = g.workflow_execution_id
     left join ab_tests a on a.ab_test_id = g.ab_test_id
+), live as (
+    select distinct on (agent_id) agent_id, version from live_agent_versions order by agent_id, live_version_id desc
 ), first as (
     select distinct on (dedupe_key) * from checked where problem is null order by dedupe_key, number
 ), inserted as (
@@ -32,13 +34,14 @@ with given as (
         agent_id, agent_version, task_id, workflow_execution_id, step_execution_id, source, feedback_type, rating,
         accuracy_rating, helpfulness_rating, clarity_rating, completeness_rating, comment, corrected_output,
         issue_categories, ab_test_id, variant, submitted_by, dedupe_key, created_at)
-    select agent_id, coalesce(agent_version, step_version, live_version), coalesce(task_id, step_id),
+    select f.agent_id, coalesce(f.agent_version, f.step_version, l.version, f.live_version), coalesce(task_id, step_id),
         coalesce(workflow_execution_id, step_workflow), step_execution_id, source, feedback_type, rating,
         accuracy_rating, helpfulness_rating, clarity_rating, completeness_rating, comment, corrected_output,
         array(select jsonb_array_elements_text(issue_categories)), coalesce(ab_test_id, step_test),
         coalesce(variant, step_variant), submitted_by, dedupe_key,
         coalesce(created_at, now())
-    from first
+    from first f
+    left join live l using (agent_id)
     -- In the order of the keys: two imports at once wait for each other, never in a circle.
     order by dedupe_key
     on conflict (org_id, dedupe_key) do nothing
