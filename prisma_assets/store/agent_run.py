@@ -74,12 +74,17 @@ class SpanBatch:
 
 
 async def add_spans(database: Database, batch: SpanBatch) -> None:
-    """Store spans and their runs in one transaction; what was delivered before changes nothing."""
+    """Store spans and their runs in a transaction of their own; what was delivered before changes nothing."""
     async with database.transaction() as transaction:
-        await transaction.fetch("lock_agent_spans")
-        await transaction.execute("insert_agent_spans", {"rows": batch.spans})
-        await transaction.fetch("insert_agent_runs", {"rows": batch.runs, "source": "otlp"})
-        await transaction.execute("complete_agent_runs", {"traces": batch.traces})
+        await write_spans(transaction, batch)
+
+
+async def write_spans(transaction: Transaction, batch: SpanBatch) -> None:
+    """Store spans and their runs; nobody else stores any until the transaction ends."""
+    await transaction.fetch("lock_agent_spans")
+    await transaction.execute("insert_agent_spans", {"rows": batch.spans})
+    await transaction.fetch("insert_agent_runs", {"rows": batch.runs, "source": "otlp"})
+    await transaction.execute("complete_agent_runs", {"traces": batch.traces})
 
 
 async def forget_spans(database: Database) -> int:

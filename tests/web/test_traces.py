@@ -8,6 +8,7 @@ from decimal import Decimal
 from itertools import permutations
 from typing import Any
 
+import httpx2
 import psycopg
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -438,3 +439,10 @@ def test_messages_of_people_are_not_stored(send, url):
             rows = connection.execute(f"select t::text from {table} t".encode()).fetchall()
             assert rows
             assert "jane.doe" not in str(rows)
+
+
+def test_product_takes_traces_at_its_own_address(stack):
+    """Where `OTEL_EXPORTER_OTLP_ENDPOINT` points an exporter: not into the pages behind it."""
+    answer = httpx2.post(f"{stack.address}{PATH}", json=request(run(), call()), timeout=60)
+
+    assert (answer.status_code, answer.json()) == (200, {})
