@@ -14,7 +14,9 @@ SNAPSHOT = Path(__file__).with_name("graph_snapshot.txt")
 REGISTRY = AgentRegistry(firm_cards())
 LIBRARY = read_library([SHIPPED], agents=REGISTRY.ids)
 
-OWN = {"alert_job", "compensation_job", "notification_job", "sign_off_clock_job"}
+OWN = {
+    "alert_job", "compensation_job", "fact_roll_up", "learning_loop", "notification_job", "sign_off_clock_job",
+}  # fmt: skip
 """Jobs that are no template's."""
 
 
@@ -119,13 +121,21 @@ def test_a_gate_says_what_it_asks(audit):
 
 def test_everything_has_a_description(product):
     sensors = list(product.sensors)
-    ops = [node.definition for job in product.jobs for node in job.graph.nodes]
+    jobs = [job for job in product.jobs if isinstance(job, dg.JobDefinition)]
+    ops = [node.definition for job in jobs for node in job.graph.nodes]
+    assets = [spec for spec in product.resolve_all_asset_specs() if spec.group_name != "default"]
+    schedules = list(product.schedules)
 
     assert {s.name for s in sensors} == {
-        "alert_sensor", "approval_resume_sensor", "compensation_sensor", "notification_sensor", "sign_off_clock_sensor",
+        "alert_sensor", "approval_resume_sensor", "compensation_sensor", "late_fact_sensor",
+        "notification_sensor", "sign_off_clock_sensor",
     }  # fmt: skip
-    for thing in [*product.jobs, *sensors, *ops]:
+    assert {s.name for s in schedules} == {"hourly_roll_up", "nightly_learning"}
+    for thing in [*product.jobs, *sensors, *schedules, *ops]:
         assert thing.description, thing.name
+    for spec in assets:
+        assert spec.description, spec.key
+        assert spec.owners, spec.key
 
 
 def test_a_job_says_what_it_is(product):
