@@ -36,6 +36,9 @@ from prisma_assets.web.api_model import (
     TemplateSummary,
 )
 from prisma_assets.web.event_stream import END_ID, stream
+from prisma_assets.web.feedback import PATH as FEEDBACK_PATH
+from prisma_assets.web.feedback import feedback_routes
+from prisma_assets.web.feedback_body import MOST_BYTES as MOST_FEEDBACK_BYTES
 from prisma_assets.web.guard import Guard
 from prisma_assets.web.problem import MEDIA_TYPE, problem
 from resources.run_socket import RunsUnavailableError
@@ -62,12 +65,15 @@ def create_api(engine: WorkflowEngine, agents: AgentRegistry) -> ASGIApp:
         # FastAPI's pages load their script from another site.
         docs_url=None,
         redoc_url=None,
-        middleware=[Middleware(Guard)],
+        middleware=[Middleware(Guard, longer={FEEDBACK_PATH: MOST_FEEDBACK_BYTES})],
         responses=_RESPONSES,
         servers=[{"url": PREFIX}],
         root_path_in_servers=False,
     )
-    for router in (_templates(engine), _agents(agents), _executions(engine), _acts(engine)):
+    about_work = feedback_routes(agents, engine.database)
+    for router in (
+        _templates(engine), _agents(agents), _executions(engine), _acts(engine), about_work
+    ):  # fmt: skip
         api.include_router(router)
     api.add_exception_handler(PrismaError, _refused)
     api.add_exception_handler(RequestValidationError, _invalid)

@@ -1,6 +1,7 @@
 """What stands in front of the HTTP API until there is a sign-in: who may ask from where, and how much."""
 
 import ipaddress
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -19,9 +20,17 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 class Guard:
     """Refuses requests under a foreign name, changes asked for by other sites, and bodies that are too long."""
 
-    def __init__(self, app: ASGIApp, *, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        most_bytes: int = MOST_BYTES,
+        longer: Mapping[str, int] | None = None,
+    ) -> None:
+        """Stand before `app`, with a longest body for all paths and others for some."""
         self._app = app
         self._most_bytes = most_bytes
+        self._longer = longer or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or pass on one request."""
@@ -33,7 +42,9 @@ class Guard:
         if refusal is not None:
             await problem(403, "Refused", refusal)(scope, receive, send)
             return
-        await self._app(scope, _limited(receive, self._most_bytes), send)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        most_bytes = self._longer.get(path, self._most_bytes)
+        await self._app(scope, _limited(receive, most_bytes), send)
 
 
 def _limited(receive: Receive, most_bytes: int) -> Receive:
