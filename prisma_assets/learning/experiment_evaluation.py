@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from importlib.metadata import version as installed
 from typing import Any
 
@@ -42,6 +43,7 @@ class Evaluated:
     data_sha256: str
 
 
+@cache
 def code_version() -> str:
     """What judged: the product and the form of its states."""
     return f"{installed('prisma-assets')}+experiments.{STATE_VERSION}"
@@ -199,6 +201,15 @@ def _look(row: Row, units: Sequence[Row], at_work: Mapping[str, str], now: datet
             new_units=len(units), data_sha256=running.data_sha256,
         ),
     )  # fmt: skip
+
+
+async def data_behind(store: ExperimentStore, row: Row, *, as_of: datetime) -> str:
+    """Hash of the units that a look at that moment had read, counted anew from the facts as they are now."""
+    running = RunningExperiment(started_of(row))
+    ab_test_id = row["ab_test_id"]
+    units = await store.ripe_units({ab_test_id: 0}, as_of=as_of)
+    running.take([_outcome(unit, running.started.plan) for unit in units])
+    return running.data_sha256
 
 
 def _outcome(unit: Row, plan: Plan) -> UnitOutcome:

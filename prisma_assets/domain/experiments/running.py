@@ -104,6 +104,8 @@ class RunningExperiment:
         self.price_version: str | None = None
         self.data_sha256 = NOTHING
         """Chained over every unit that was read."""
+        self._told: Mapping[str, Any] | None = None
+        """The numbers as they were told last; None: something has come since. Intervals are most of what a look costs."""
 
     # ---- outcomes in
 
@@ -111,6 +113,7 @@ class RunningExperiment:
         """Read the next units, in the order of their exposures. Any way of cutting the stream gives the same state."""
         if not outcomes:
             return
+        self._told = None
         for number, one in enumerate(outcomes, start=self.experiment.arrived + 1):
             self._count(one)
             self._look_for_mixture(one, number)
@@ -175,7 +178,9 @@ class RunningExperiment:
             )
 
     def _raise(self, name: str, at: int, reason: str) -> None:
-        self.alarms.setdefault(name, Alarm(at=at, reason=reason))
+        if name not in self.alarms:
+            self.alarms[name] = Alarm(at=at, reason=reason)
+            self._told = None
 
     # ---- judgement out
 
@@ -216,8 +221,13 @@ class RunningExperiment:
             return Inconclusive(reason=f"the longest duration is over, and {verdict.reason}; the control stays")  # fmt: skip
         return verdict
 
-    def numbers(self) -> dict[str, Any]:
+    def numbers(self) -> Mapping[str, Any]:
         """Every number, as JSON values; null where there is none."""
+        if self._told is None:
+            self._told = self._tell()
+        return self._told
+
+    def _tell(self) -> dict[str, Any]:
         primary = self.experiment.tracks[self.started.plan.design.primary.name]
         return {
             "exposed": dict(self.exposed),
@@ -250,7 +260,7 @@ class RunningExperiment:
         return {
             "experiment": self.experiment.to_state(), "sums": self.sums, "exposed": self.exposed, "early": self.early,
             "enough_at": self.enough_at, "price_version": self.price_version,
-            "alarms": {name: [a.at, a.reason] for name, a in self.alarms.items()},
+            "alarms": {name: [a.at, a.reason] for name, a in self.alarms.items()}, "told": self._told,
         }  # fmt: skip
 
     @classmethod
@@ -269,7 +279,7 @@ class RunningExperiment:
         made.early, made.enough_at = state["early"], state["enough_at"]
         made.price_version = state["price_version"]
         made.alarms = {n: Alarm(at=at, reason=r) for n, (at, r) in state["alarms"].items()}
-        made.data_sha256 = data_sha256
+        made.data_sha256, made._told = data_sha256, state["told"]
         return made
 
 
