@@ -5,6 +5,7 @@ import dagster as dg
 from prisma_assets.assets.feedback import feedback_assets
 from prisma_assets.assets.metrics import metric_assets
 from prisma_assets.assets.source import source_specs
+from prisma_assets.assets.trend import trend_assets
 
 
 def all_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
@@ -13,4 +14,5 @@ def all_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
         *source_specs(),
         *feedback_assets(),
         *metric_assets(),
+        *trend_assets(),
     ]

@@ -20,7 +20,7 @@ _WINDOW = 56
 """Days a forecast rests on: eight of each weekday."""
 _MIN_WINDOW = 20
 """Days with data in those, below which a day gone by is not forecast."""
-_ORIGINS = 60
+_ORIGINS = 40
 """Days gone by from which is forecast, at most, evenly spread."""
 _MIN_ERRORS = 9
 """Errors per week ahead: of fewer, the largest is not yet beyond nine in ten (Vovk et al. 2005)."""
