@@ -3,12 +3,12 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.metadata import version as installed
-from typing import Any
+from typing import Any, TypeVar
 
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.domain.experiments.experiment import STATE_VERSION
@@ -49,6 +49,18 @@ def code_version() -> str:
     return f"{installed('prisma-assets')}+experiments.{STATE_VERSION}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What is new of one experiment."""
+
+    ab_test_id: str
+    agent_id: str
+    name: str
+    new_units: int
+    sums: Sequence[Row]
+    """Per arm and metric, of all units that were read."""
+
+
 async def evaluate(
     database: Database,
     *,
@@ -56,7 +68,7 @@ async def evaluate(
     ab_test_ids: Sequence[str] | None = None,
     as_of: datetime | None = None,
 ) -> list[Evaluated]:
-    """Judge experiments that run, and end those that are decided.
+    """Read what is new of experiments that run, judge them, and end those that are decided.
 
     Args:
         database: The product's.
@@ -64,14 +76,39 @@ async def evaluate(
         ab_test_ids: None: all that run.
         as_of: Moment of the look; None: now.
     """
-    now = as_of or datetime.now(UTC)
-    ids = list(ab_test_ids) if ab_test_ids is not None else await ExperimentStore(source=database).running()  # fmt: skip
-    found: list[Evaluated] = []
-    for first in range(0, len(ids), AT_ONCE):
-        async with database.transaction() as tx:
-            look = _Look(store=ExperimentStore(source=tx), registry=registry, now=now)
-            found += await look.at(ids[first : first + AT_ONCE])
-    return found
+
+    async def both(look: _Look, ids: Sequence[str]) -> list[Evaluated]:
+        return await look.judge(await look.take(await look.hold(ids)))
+
+    return await _by_hundreds(database, both, registry=registry, ids=ab_test_ids, as_of=as_of)
+
+
+async def take_outcomes(
+    database: Database, *, registry: AgentRegistry, as_of: datetime | None = None
+) -> list[Taken]:
+    """Read what is new of all experiments that run; judging is another step."""
+
+    async def take(look: _Look, ids: Sequence[str]) -> list[Taken]:
+        return [one.taken() for one in await look.take(await look.hold(ids))]
+
+    return await _by_hundreds(database, take, registry=registry, as_of=as_of)
+
+
+async def judge(
+    database: Database, *, registry: AgentRegistry, as_of: datetime | None = None
+) -> list[Evaluated]:
+    """Judge all experiments that run by what was read of them, and end those that are decided."""
+
+    async def judged(look: _Look, ids: Sequence[str]) -> list[Evaluated]:
+        return await look.judge(await look.hold(ids))
+
+    return await _by_hundreds(database, judged, registry=registry, as_of=as_of)
+
+
+async def take_exposures(database: Database) -> int:
+    """Record exposures of runs reported from outside; how many were new, or crossed over."""
+    store = ExperimentStore(source=database)
+    return await store.take_in_reported(await store.running())
 
 
 async def evaluate_one(database: Database, ab_test_id: str, *, registry: AgentRegistry) -> Evaluated | None:  # fmt: skip
@@ -85,6 +122,27 @@ async def evaluate_one(database: Database, ab_test_id: str, *, registry: AgentRe
     return found[0] if found else None
 
 
+Each = TypeVar("Each")
+
+
+async def _by_hundreds(
+    database: Database,
+    work: "Callable[[_Look, Sequence[str]], Awaitable[list[Each]]]",
+    *,
+    registry: AgentRegistry,
+    ids: Sequence[str] | None = None,
+    as_of: datetime | None = None,
+) -> list[Each]:
+    now = as_of or datetime.now(UTC)
+    all_ids = ids if ids is not None else await ExperimentStore(source=database).running()
+    found: list[Each] = []
+    for first in range(0, len(all_ids), AT_ONCE):
+        async with database.transaction() as tx:
+            look = _Look(store=ExperimentStore(source=tx), registry=registry, now=now)
+            found += await work(look, all_ids[first : first + AT_ONCE])
+    return found
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Look:
     """One look at some experiments, in one transaction."""
@@ -93,56 +151,92 @@ class _Look:
     registry: AgentRegistry
     now: datetime
 
-    async def at(self, ids: Sequence[str]) -> list[Evaluated]:
-        rows = await self.store.hold(ids)
-        if not rows:
-            return []
-        held = [r["ab_test_id"] for r in rows]
-        await self.store.take_in_reported(held)
-        after = {r["ab_test_id"]: r["last_exposure_id"] or 0 for r in rows}
+    async def hold(self, ids: Sequence[str]) -> list["_Held"]:
+        """Those that run, as they are remembered."""
+        return [_remembered(row) for row in await self.store.hold(ids)]
+
+    async def take(self, held: Sequence["_Held"]) -> Sequence["_Held"]:
+        """Read what is new, and remember it."""
+        if not held:
+            return held
+        await self.store.take_in_reported([one.id for one in held])
+        after = {one.id: one.row["last_exposure_id"] or 0 for one in held}
         fresh: dict[str, list[Row]] = defaultdict(list)
         for unit in await self.store.ripe_units(after, as_of=self.now):
             fresh[unit["ab_test_id"]].append(unit)
+        for one in held:
+            one.take(fresh[one.id], reported_until=self.now - LATE)
+        changed = [one for one in held if one.is_changed]
+        await self.store.remember([one.state() for one in changed])
+        await self.store.add_sums([row for one in changed for row in one.sums()], as_of=self.now)
+        return held
+
+    async def judge(self, held: Sequence["_Held"]) -> list[Evaluated]:
+        """Judge, keep the verdicts, and end what is decided."""
         at_work = await work_versions(self.store, self.registry)
-        looked = [_look(row, fresh[row["ab_test_id"]], at_work, self.now) for row in rows]
-        await self._keep(looked)
-        return [one.evaluated for one in looked]
-
-    async def _keep(self, looked: Sequence["_Looked"]) -> None:
-        states = [one.state() for one in looked if one.units or one.row["state"] is None]
-        await self.store.remember(states, reported_until=self.now - LATE)
-        await self.store.add_verdicts([one.verdict() for one in looked], as_of=self.now)
-        sums = [row for one in looked if one.units for row in one.sums()]
-        await self.store.add_sums(sums, as_of=self.now)
-        for one in looked:
-            if one.evaluated.judgement.is_over:
-                await self.store.end(one.row["ab_test_id"], one.ending(self.now))
+        judged = [one.judge(at_work.get(one.row["agent_id"], "none"), self.now) for one in held]
+        await self.store.remember([one.state() for one in held if one.is_changed])
+        verdicts = [one.verdict(e.judgement) for one, e in zip(held, judged, strict=True)]
+        await self.store.add_verdicts(verdicts, as_of=self.now)
+        over = [(one, e.judgement) for one, e in zip(held, judged, strict=True) if e.judgement.is_over]  # fmt: skip
+        await self.store.add_sums([row for one, _ in over for row in one.sums(is_final=True)], as_of=self.now)  # fmt: skip
+        for one, found in over:
+            await self.store.end(one.id, _ending(one.row, found, self.now))
+        return judged
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Looked:
-    """One experiment, judged."""
+@dataclass(kw_only=True)
+class _Held:
+    """One experiment under a look."""
 
     row: Row
-    units: Sequence[Row]
     running: RunningExperiment
-    evaluated: Evaluated
+    last_exposure_id: int
+    reported_until: datetime
+    new_units: int = 0
+    is_changed: bool = False
+    """Whether what is remembered has to be written again."""
+
+    @property
+    def id(self) -> str:
+        return str(self.row["ab_test_id"])
+
+    def take(self, units: Sequence[Row], *, reported_until: datetime) -> None:
+        self.is_changed = bool(units) or self.row["state"] is None
+        if units:
+            self.running.take([_outcome(u, self.running.started.plan) for u in units])
+            self.last_exposure_id = units[-1]["exposure_id"]
+        self.new_units, self.reported_until = len(units), reported_until
+
+    def judge(self, version_at_work: str, now: datetime) -> Evaluated:
+        was_told = self.running.is_told
+        judged = self.running.judge(now=now, version_at_work=version_at_work)
+        self.is_changed = self.row["state"] is None or not was_told
+        return Evaluated(
+            ab_test_id=self.id, agent_id=self.row["agent_id"], name=self.row["name"], judgement=judged,
+            new_units=self.new_units, data_sha256=self.running.data_sha256,
+        )  # fmt: skip
+
+    def taken(self) -> Taken:
+        return Taken(
+            ab_test_id=self.id, agent_id=self.row["agent_id"], name=self.row["name"],
+            new_units=self.new_units, sums=self.sums(),
+        )  # fmt: skip
 
     def state(self) -> Row:
-        last = self.units[-1]["exposure_id"] if self.units else 0
         return {
-            "ab_test_id": self.row["ab_test_id"],
+            "ab_test_id": self.id,
             "state": self.running.to_state(),
-            "last_exposure_id": last,
+            "last_exposure_id": self.last_exposure_id,
             "units": self.running.experiment.arrived,
             "data_sha256": self.running.data_sha256,
+            "reported_until": self.reported_until.isoformat(),
         }
 
-    def verdict(self) -> Row:
-        judged = self.evaluated.judgement
+    def verdict(self, judged: Judgement) -> Row:
         started = self.running.started
         return {
-            "ab_test_id": self.row["ab_test_id"],
+            "ab_test_id": self.id,
             "verdict": judged.word,
             "reason": judged.verdict.reason,
             "decided_at_units": judged.decided_at,
@@ -156,50 +250,44 @@ class _Looked:
             "numbers": judged.numbers,
         }
 
-    def sums(self) -> list[Row]:
+    def sums(self, *, is_final: bool = False) -> list[Row]:
         return [
             {
-                "ab_test_id": self.row["ab_test_id"],
+                "ab_test_id": self.id,
                 "variant": arm,
                 "metric": metric,
                 "n": int(n),
                 "sum_value": total,
                 "sum_sq": squares,
                 "success_count": int(ones) if metric in ("accuracy", "error_rate") else None,
-                "is_final": self.evaluated.judgement.is_over,
+                "is_final": is_final,
             }
             for metric, arms in self.running.sums.items()
             for arm, (n, total, squares, ones) in arms.items()
         ]
 
-    def ending(self, now: datetime) -> Ending:
-        """Harm ends it at once; who may decide what follows depends on the risk."""
-        judged = self.evaluated.judgement
-        primary = next(m for m in judged.numbers["metrics"] if m["role"] == Role.PRIMARY.value)
-        decision = {"adopt": "adopt_treatment", "keep control": "keep_control", "roll back": "rollback"}  # fmt: skip
-        by_product = self.row["risk_level"] == "low" or not isinstance(judged.verdict, Adopt)
-        says = decision.get(judged.word, "inconclusive") if by_product else None
-        return Ending(
-            status="aborted" if isinstance(judged.verdict, RollBack) else "completed", ended_at=now,
-            decision=says, decided_by="experiment_verdict" if says else None,
-            effect=primary["effect"], low=primary["low"], high=primary["high"], notes=judged.verdict.reason,
-        )  # fmt: skip
+
+def _ending(row: Row, judged: Judgement, now: datetime) -> Ending:
+    """Harm ends it at once; who may decide what follows depends on the risk."""
+    primary = next(m for m in judged.numbers["metrics"] if m["role"] == Role.PRIMARY.value)
+    decision = {"adopt": "adopt_treatment", "keep control": "keep_control", "roll back": "rollback"}
+    by_product = row["risk_level"] == "low" or not isinstance(judged.verdict, Adopt)
+    says = decision.get(judged.word, "inconclusive") if by_product else None
+    return Ending(
+        status="aborted" if isinstance(judged.verdict, RollBack) else "completed", ended_at=now,
+        decision=says, decided_by="experiment_verdict" if says else None,
+        effect=primary["effect"], low=primary["low"], high=primary["high"], notes=judged.verdict.reason,
+    )  # fmt: skip
 
 
-def _look(row: Row, units: Sequence[Row], at_work: Mapping[str, str], now: datetime) -> _Looked:
+def _remembered(row: Row) -> _Held:
     started = started_of(row)
     running = RunningExperiment(started)
     if row["state"] is not None:
         running = RunningExperiment.from_state(started, row["state"], data_sha256=row["data_sha256"])  # fmt: skip
-    running.take([_outcome(unit, started.plan) for unit in units])
-    version = at_work.get(row["agent_id"], "none: the agent is gone")
-    judged = running.judge(now=now, version_at_work=version)
-    return _Looked(
-        row=row, units=units, running=running,
-        evaluated=Evaluated(
-            ab_test_id=row["ab_test_id"], agent_id=row["agent_id"], name=row["name"], judgement=judged,
-            new_units=len(units), data_sha256=running.data_sha256,
-        ),
+    return _Held(
+        row=row, running=running, last_exposure_id=row["last_exposure_id"] or 0,
+        reported_until=row["reported_until"] or started.started_at,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from prisma_assets.domain.experiments.design import Design
 from prisma_assets.domain.experiments.health import Health, Units, has_outcome
 from prisma_assets.domain.experiments.rollout import STAGES, Watched
 from prisma_assets.domain.experiments.track import Track
+from prisma_assets.domain.experiments.verdict import Finding
 
 STATE_VERSION = 1
 """Rises when a state stored before would be misread."""
@@ -46,20 +47,25 @@ class RolloutWatch:
     def watched(self) -> Watched:
         """What is known now. Harm that was shown before a guardrail was shown unharmed counts, whatever came later."""
         findings = [track.finding() for track in self.tracks.values()]
-        harmed = [
-            (f.harmed_at, f.name)
-            for f in findings
-            if f.harmed_at is not None and not (f.safe_at is not None and f.safe_at < f.harmed_at)
-        ]
-        alarms = sorted(self.health.alarms.values(), key=lambda alarm: alarm.at)
-        # An instrument that broke first leaves nothing to conclude from what came after.
-        if harmed and (not alarms or min(harmed)[0] < alarms[0].at):
-            at, name = min(harmed)
+        harmed = sorted((f.harmed_at, f.name) for f in findings if self._is_harmed(f))
+        if harmed:
+            at, name = harmed[0]
             reason = f"{name} is worse than the version beside it, shown after {at} units"
             return Watched(harmed=reason)
+        alarms = sorted(self.health.alarms.values(), key=lambda alarm: alarm.at)
         if alarms:
             return Watched(broken=alarms[0].reason)
         return Watched(unproven=tuple(f.name for f in findings if f.safe_at is None))
+
+    def _is_harmed(self, finding: Finding) -> bool:
+        """Shown before it was shown unharmed, and before an instrument that it rests on broke."""
+        at = finding.harmed_at
+        if at is None or (finding.safe_at is not None and finding.safe_at < at):
+            return False
+        return not any(
+            alarm.at <= at and _concerns(name, finding.name)
+            for name, alarm in self.health.alarms.items()
+        )
 
     def evidence(self) -> dict[str, Any]:
         """Per guardrail: comparisons, effect with its confidence sequence, margin; None where nothing is known yet."""
@@ -100,6 +106,12 @@ def rollout_design(guardrails: Design) -> Design:
         metrics=guardrails.guardrails, splits=splits, alpha=guardrails.alpha,
         alpha_rollback=guardrails.alpha_rollback,
     )  # fmt: skip
+
+
+def _concerns(alarm: str, metric: str) -> bool:
+    """A price nobody knows breaks the cost and nothing else; a wrong ratio of the arms breaks everything."""
+    about, _, name = alarm.partition(": ")
+    return about in ("sample ratio", "instrument") or name == metric
 
 
 def _evidence(track: Track) -> dict[str, Any]:

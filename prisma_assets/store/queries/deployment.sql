@@ -82,7 +82,7 @@ insert into ab_tests (kind, agent_id, name, hypothesis, opportunity_id, control_
     traffic_split_b, assignment_unit, assignment_salt, metrics, primary_metric, metric_plan, risk_level, outcome_hours, status,
     started_at, created_by)
 values ('rollout', %(agent_id)s, %(name)s, 'No guardrail is harmed.', %(opportunity_id)s, %(from_version)s, %(to_version)s, %(changes)s,
-    %(split)s, %(unit)s, gen_random_uuid()::text, %(metrics)s, %(metrics)s[1], %(metric_plan)s, %(risk_level)s, %(outcome_hours)s,
+    %(split)s, %(unit)s, gen_random_uuid()::text, %(metrics)s, 'error_rate', %(metric_plan)s::jsonb, %(risk_level)s, %(outcome_hours)s,
     'running', clock_timestamp(), %(created_by)s)
 returning ab_test_id::text as ab_test_id
 
@@ -95,10 +95,11 @@ update ab_tests set traffic_split_b = %(split)s where ab_test_id = %(rollout_tes
 update ab_tests set status = %(status)s, ended_at = clock_timestamp() where ab_test_id = %(rollout_test_id)s and status = 'running'
 
 -- rollout_stage_units --
--- Units each version met since the stage began.
-select count(*) filter (where variant = 'B') as treated, count(*) filter (where variant = 'A') as control
-from experiment_exposures
-where ab_test_id = %(rollout_test_id)s and first_exposed_at >= %(since)s
+-- Units each version met since the stage began and whose outcomes have been looked at.
+select count(*) filter (where e.variant = 'B') as treated, count(*) filter (where e.variant = 'A') as control
+from experiment_exposures e
+join experiment_states s using (ab_test_id)
+where e.ab_test_id = %(rollout_test_id)s and e.first_exposed_at >= %(since)s and e.exposure_id <= s.last_exposure_id
 
 -- insert_live_version --
 -- Another version of an agent is at work from now on; its card is the last one kept under that version.
@@ -201,6 +202,7 @@ where v.agent_id = %(agent_id)s and v.version = %(version)s
 select coalesce(bool_or(f.accuracy is not null), false) as accuracy,
        coalesce(bool_and(f.cost_usd > 0), false) as cost,
        coalesce(bool_or(f.duration_ms is not null), false) as response_time,
+       avg((f.engagement_id is not null)::int)::float8 as share_on_files,
        exists (select from agent_feedback b where b.agent_id = %(agent_id)s and b.rating is not null and b.created_at >= %(since)s) as satisfaction
 from agent_run_facts f
 where f.agent_id = %(agent_id)s and f.started_at >= %(since)s

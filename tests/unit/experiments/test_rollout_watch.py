@@ -94,3 +94,28 @@ def test_refuses_the_state_of_another_version():
     """A state that would be misread."""
     with pytest.raises(PrismaError, match="version 0, this one reads 1"):
         RolloutWatch.from_state(DESIGN, {"version": 0})
+
+
+def test_a_price_nobody_knows_does_not_hide_that_it_fails():
+    """Only what rests on the broken instrument is left without a conclusion."""
+    cost = Metric(
+        name="cost", kind=Kind.COST, direction=Direction.LOWER, margin=0.1, role=Role.GUARDRAIL
+    )
+    design = rollout_design(Design(metrics=(ACCURACY, cost), splits=(0.5,)))
+    units = work(4_000, control=0.97, treated=0.80, seed=1)
+    unpriced = {"accuracy": units.values["accuracy"], "cost": np.full(len(units), np.nan)}
+    watch = RolloutWatch(design)
+    watch.update(Units(treated=units.treated, splits=units.splits, values=unpriced))
+    said = watch.watched()
+    assert said.harmed is not None
+    assert said.harmed.startswith("accuracy is worse")
+    harmless = RolloutWatch(design)
+    fine = work(500, control=0.97, treated=0.97, seed=2)
+    harmless.update(
+        Units(
+            treated=fine.treated,
+            splits=fine.splits,
+            values={**fine.values, "cost": np.full(500, np.nan)},
+        )
+    )
+    assert harmless.watched().broken == "units have no price, so cost is unknown, not 0"
