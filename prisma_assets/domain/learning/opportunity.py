@@ -69,7 +69,7 @@ class Opportunity:
     last_seen_on: date
     """Last day with data that speaks of it."""
     size: float
-    """Change for the worse, in the metric's unit."""
+    """Change for the worse, in the metric's unit; of a trend of the latency, relative to its level."""
     impact: float
     """Share of the agent's work (of its cost, of what people say) that is concerned, 0 to 1."""
     confidence: float

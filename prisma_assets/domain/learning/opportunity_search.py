@@ -17,6 +17,7 @@ from prisma_assets.domain.learning.opportunity_text import describe, title
 from prisma_assets.domain.learning.shift import WATCHED_DAYS, Shift
 from prisma_assets.domain.learning.sketch import Sketch
 from prisma_assets.domain.learning.stream import (
+    FOLLOWED,
     DayFeedback,
     DayRuns,
     Known,
@@ -30,6 +31,8 @@ from prisma_assets.domain.learning.stream import (
 
 NEW = 0.02
 """An error type is new when it was at most a fiftieth as frequent before: a stray one in months is no acquaintance."""
+WHOLE = FOLLOWED + timedelta(days=1)
+"""Added to a day, it makes the trouble go on through that day."""
 TREND_SILENCE = timedelta(days=14)
 """A trend nobody has seen for two weeks is over."""
 
@@ -46,6 +49,17 @@ class WorseTrend:
     """For the worse over the window, > 0, same unit."""
     q: float
     """False-discovery rate at which it is called a trend."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """Trouble that is over: its days are neither the usual past nor new trouble."""
+
+    metric: Metric
+    subject: str | None
+    began_on: date
+    closed_on: date
+    """Day it was called over; the two weeks before it were as usual."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,25 +90,37 @@ class Searched:
 
 
 def search(
-    record: AgentRecord, *, known: Sequence[Known] = (), limits: Limits | None = None
+    record: AgentRecord,
+    *,
+    known: Sequence[Known] = (),
+    settled: Sequence[Settled] = (),
+    limits: Limits | None = None,
 ) -> Searched:
     """Look at one agent at the end of one day.
 
     Args:
         record: What is known of the agent.
         known: Its trouble that is open.
+        settled: Its trouble that ended within the time compared.
         limits: What the firm accepts; None: the usual limits.
     """
     by_key = {(k.metric, k.subject): k for k in known}
+    streams = _streams(record, known, limits or Limits())
+    over = [
+        before
+        for stream in streams
+        if (before := by_key.get((stream.metric, stream.subject))) is not None
+        and before.shift is not None
+        and stream.is_over(before.shift, record.through)
+    ]
+    told = [*settled, *_told_already(known, over, through=record.through)]
     found: list[Opportunity] = []
-    over: list[Known] = []
-    for stream in _streams(record, known, limits or Limits()):
+    for stream in streams:
         before = by_key.get((stream.metric, stream.subject))
-        if before is None or before.shift is None:
-            shift = _told(stream, stream.find(record.through))
-        elif stream.is_over(before.shift, record.through):
-            over.append(before)
+        if before in over:
             continue
+        if before is None or before.shift is None:
+            shift = _if_new(stream, _unsettled(stream, told).find(record.through))
         else:
             shift = stream.followed(before.shift, record.through)
         if shift is not None:
@@ -105,7 +131,32 @@ def search(
     return Searched(opportunities=tuple(sorted(found, key=lambda o: o.rank)), resolved=tuple(over))
 
 
-def _told(stream: Stream, found: Shift | None) -> Shift | None:
+def _told_already(known: Sequence[Known], over: Sequence[Known], *, through: date) -> list[Settled]:
+    """Trouble that is over at this look; and error types, whose days are no second trouble of all errors."""
+    return [
+        Settled(
+            metric=k.metric,
+            subject=k.subject,
+            began_on=k.shift.since,
+            closed_on=through if k in over else through + WHOLE,
+        )
+        for k in known
+        if k.shift is not None and (k in over or k.metric is Metric.ERROR_TYPE)
+    ]
+
+
+def _unsettled(stream: Stream, settled: Sequence[Settled]) -> Stream:
+    """The stream without the days of trouble that was told of."""
+    over = [
+        (s.began_on, s.closed_on - FOLLOWED)
+        for s in settled
+        if (s.metric, s.subject) == (stream.metric, stream.subject)
+        or (s.metric is Metric.ERROR_TYPE and stream.metric is Metric.ERRORS)
+    ]
+    return stream.without(over) if over else stream
+
+
+def _if_new(stream: Stream, found: Shift | None) -> Shift | None:
     """Leave an error type that was common before to "more runs fail"."""
     if found is None or stream.metric is not Metric.ERROR_TYPE:
         return found
@@ -230,6 +281,11 @@ def _drift(record: AgentRecord, trend: WorseTrend) -> Opportunity:
         Metric.SATISFACTION: trend.change / 4,
     }.get(trend.metric, trend.change)
     impact = min(1.0, max(0.0, impact))
+    sizes = {
+        Metric.LATENCY: trend.change / trend.level if trend.level else trend.change,
+        Metric.SATISFACTION: trend.change / 4,
+    }
+    size = sizes.get(trend.metric, trend.change)
     row = {"kind": "trend", "metric": str(trend.metric), "basis": "trend", "days": trend.days}
     row |= {"level": trend.level, "change": trend.change, "q": trend.q}
     return Opportunity(
@@ -248,7 +304,7 @@ def _drift(record: AgentRecord, trend: WorseTrend) -> Opportunity:
         priority=priority_of(impact, agent_risk=record.risk),
         began_on=record.through - timedelta(days=trend.days - 1),
         last_seen_on=record.through,
-        size=trend.change,
+        size=size,
         impact=impact,
         confidence=1 - trend.q,
         sample_size=sum(d.executions for d in _lately(record)),

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
+from typing import Self
 
 import numpy as np
 
@@ -118,6 +119,11 @@ class ShareStream:
     slow_ms: float | None = None
     """Milliseconds from which a run counts as slow; None: nothing of the kind."""
 
+    def without(self, spans: Sequence[tuple[date, date]]) -> Self:
+        """The stream without the days of these spans; a span includes its first day and not its last."""
+        kept = (d for d in self.days if not any(a <= d.day < b for a, b in spans))
+        return replace(self, days=tuple(kept))
+
     def find(self, through: date) -> Shift | None:
         """A change for the worse, else more of it than the firm accepts."""
         found = find_shift(
@@ -146,6 +152,11 @@ class MeanStream:
     days: tuple[DayMean, ...]
     margin: float
     subject: str | None = None
+
+    def without(self, spans: Sequence[tuple[date, date]]) -> Self:
+        """The stream without the days of these spans; a span includes its first day and not its last."""
+        kept = (d for d in self.days if not any(a <= d.day < b for a, b in spans))
+        return replace(self, days=tuple(kept))
 
     def find(self, through: date) -> Shift | None:
         """A lasting rise."""
