@@ -1101,3 +1101,11 @@ CREATE TABLE agent_forecasts (
     CONSTRAINT agent_forecasts_interval CHECK (low <= value AND value <= high),
     CONSTRAINT agent_forecasts_ahead CHECK (day > as_of)
 );
+
+-- What became of acts on the work itself that say something about an agent: work rejected, sent back, done again.
+CREATE TABLE feedback_signals (
+    signal_key text PRIMARY KEY,  -- also the dedupe_key of the feedback
+    reason     text,  -- why it is no feedback; NULL: it is
+    heard_at   timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX step_sign_offs_against ON step_sign_offs (decided_at) WHERE decision <> 'approve';

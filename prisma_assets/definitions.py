@@ -9,6 +9,7 @@ from jobs.alert import alert_job
 from jobs.compensation import compensation_job
 from jobs.compiler import SESSION, compile_job
 from jobs.deployment import rollback_job, rollout_job
+from jobs.feedback_signal import feedback_signal_job
 from jobs.learning import fact_roll_up, learning_loop
 from jobs.notification import notification_job
 from jobs.sign_off_clock import sign_off_clock_job
@@ -25,6 +26,7 @@ from resources.workflow import database_url, run_session
 from sensors.alert import alert_sensor
 from sensors.compensation import compensation_sensor
 from sensors.deployment import guardrail_rollback_sensor, rollout_sensor
+from sensors.feedback_signal import feedback_signal_sensor
 from sensors.learning import hourly_roll_up, late_fact_sensor, nightly_learning
 from sensors.outbox import notification_sensor
 from sensors.resume import resume_sensor
@@ -49,7 +51,7 @@ def build_defs(
         for name, template in library.jobs.items()
     }
     sending, clock = notification_job(), sign_off_clock_job(library)
-    undoing = compensation_job(library)
+    undoing, hearing = compensation_job(library), feedback_signal_job(registry)
     rollouts, rollbacks = rollout_job(library), rollback_job(library)
     loop, counting = learning_loop(), fact_roll_up()
     sensors = [
@@ -57,6 +59,7 @@ def build_defs(
         notification_sensor(sending),
         sign_off_clock_sensor(clock),
         compensation_sensor(undoing),
+        feedback_signal_sensor(hearing),
         rollout_sensor(rollouts),
         guardrail_rollback_sensor(rollbacks),
         late_fact_sensor(counting),
@@ -67,7 +70,18 @@ def build_defs(
     return dg.Definitions(
         assets=all_assets(),
         schedules=schedules,
-        jobs=[*jobs.values(), sending, clock, undoing, rollouts, rollbacks, alerts, loop, counting],
+        jobs=[
+            *jobs.values(),
+            sending,
+            clock,
+            undoing,
+            hearing,
+            rollouts,
+            rollbacks,
+            alerts,
+            loop,
+            counting,
+        ],
         sensors=[*sensors, alert_sensor(alerts, registry.ids, watched=watched)],
         resources={
             SESSION: run_session(registry, providers),

@@ -127,7 +127,8 @@ def test_everything_has_a_description(product):
     schedules = list(product.schedules)
 
     assert {s.name for s in sensors} == {
-        "alert_sensor", "approval_resume_sensor", "compensation_sensor", "late_fact_sensor",
+        "alert_sensor", "approval_resume_sensor", "compensation_sensor", "feedback_signal_sensor",
+        "guardrail_rollback_sensor", "late_fact_sensor", "rollout_sensor",
         "notification_sensor", "sign_off_clock_sensor",
     }  # fmt: skip
     assert {s.name for s in schedules} == {"hourly_roll_up", "nightly_learning"}
