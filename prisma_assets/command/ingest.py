@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prisma_assets.command.output import AsJson
+from prisma_assets.command.output import AsJson, note
 from prisma_assets.domain.errors import InputError
 from prisma_assets.settings import Settings
 
@@ -88,5 +88,13 @@ def _rows(file: Path, mapping: "RunMapping") -> "Iterator[Row]":
     from prisma_assets.command.row_file import read_rows
     from prisma_assets.domain.learning.run_mapping import check_columns
 
+    others = 0
     for row in read_rows(file, lambda header: check_columns(mapping, header)):
-        yield row.number, row.problem if row.values is None else row.values
+        if row.values is None:
+            yield row.number, row.problem
+        elif mapping.is_run(row.values):
+            yield row.number, row.values
+        else:
+            others += 1
+    if others:
+        note(f"{others:,} rows are no runs, as `only` in the mapping says")

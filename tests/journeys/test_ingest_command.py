@@ -102,6 +102,19 @@ def test_every_kind_of_file_says_the_same(run, mapping, tmp_path):
         assert (code, found["accepted"], found["duplicates"]) == (0, 0, 3)
 
 
+def test_rows_that_are_no_runs_are_left_out_and_told(mistake, tmp_path):
+    """Left out in silence, a mistaken filter would look like a small file."""
+    mapping, file = tmp_path / "map.yaml", tmp_path / "runs.csv"
+    mapping.write_text(MAP + "only: {model: our-own}\n", encoding="utf-8")
+    file.write_text("\n".join([HEADER, *GOOD]), encoding="utf-8")
+
+    said = mistake("ingest", "runs", file, "--map", mapping, "--json")
+
+    found = json.loads(said.out)
+    assert (said.code, found["accepted"] + found["duplicates"], found["rejected"]) == (0, 1, [])
+    assert "2 rows are no runs" in said.err
+
+
 def test_mapping_may_be_written_as_options(run, empty_office_url):
     options = [f"agent_id=={AGENT}", "started_at=began", "outcome==ok", "duration_ms=secs:s"]
 

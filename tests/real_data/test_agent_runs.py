@@ -25,7 +25,11 @@ def read(shared_data):
         how = read_mapping(path.read_text(encoding="utf-8"), file=path.name)
         rows = read_rows(shared_data / "agent_runs" / file, lambda names: check_columns(how, names))
         agents = frozenset({"audit-plan-012"})
-        return [priced(read_run(how.values(r.values or {}), agents=agents, now=NOW)) for r in rows]
+        return [
+            priced(read_run(how.values(row.values), agents=agents, now=NOW))
+            for row in rows
+            if row.values is not None and how.is_run(row.values)
+        ]
 
     return runs
 
@@ -67,6 +71,13 @@ def test_failures_keep_who_failed_and_nothing_anybody_wrote(read):
     assert len({run.run_key for run in runs}) == len(runs) == 126
     assert {(run.outcome, run.accuracy) for run in runs} == {("error", 0.0)}
     assert "Excel_Expert:0" in {run.error_type for run in runs}
+
+
+def test_messages_of_users_and_tools_are_no_runs(read):
+    runs = read("tau2_steps.csv", "tau2_steps")
+
+    assert len({run.run_key for run in runs}) == len(runs) == 1581
+    assert len({run.task_id for run in runs}) == 120
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
@@ -42,6 +42,7 @@ CONSTANT = "="
 TARGETS = frozenset(f.name for f in fields(AgentRun)) - {"price_version"}
 _NEEDED = ("agent_id", "started_at", "outcome")
 _ZERO = "cost_zero_is_unknown"
+_ONLY = "only"
 
 
 def _several(written: Any) -> Any:
@@ -84,13 +85,20 @@ class RunMapping:
     """Whoever wrote the file put 0 where the price was unknown."""
     is_by_name: bool = False
     """Every column is called what it is; those a run can do without may be missing."""
+    only: Mapping[str, str] = field(default_factory=dict)
+    """Values by column of the rows that are runs; the others are something else."""
+
+    def is_run(self, row: Mapping[str, Any]) -> bool:
+        """Whether the row is a run at all."""
+        return all(_text(_part(column, row)) == value for column, value in self.only.items())
 
     @property
     def columns(self) -> frozenset[str]:
         """Columns a file must have; of `a.b` the `a`."""
         if self.is_by_name:
             return frozenset(_NEEDED)
-        return frozenset(n.partition(".")[0] for s in self.sources.values() for n in s.names)
+        read = [*self.only, *(name for source in self.sources.values() for name in source.names)]
+        return frozenset(name.partition(".")[0] for name in read)
 
     def values(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The values of the run in a row, for `read_run`. Without a mapped `run_key` the whole row is its key.
@@ -122,6 +130,9 @@ def read_mapping(text: str, *, file: str) -> RunMapping:
     """
     data = parse_yaml(text, file=file)
     written = {str(name): value for name, value in data.items()}
+    only = _texts(written.pop(_ONLY, {}))
+    if not isinstance(only, Mapping):
+        raise InputError(f"{place(data, [_ONLY], file)}: write {_ONLY} as {{column: value}}")
     zero = written.pop(_ZERO, False)
     if not isinstance(zero, bool):
         raise InputError(f"{place(data, [_ZERO], file)}: {_ZERO} is true or false")
@@ -129,7 +140,7 @@ def read_mapping(text: str, *, file: str) -> RunMapping:
         name: _checked(name, _read_source(value, file), place(data, [name], file))
         for name, value in written.items()
     }
-    return _complete(RunMapping(sources=sources, cost_zero_is_unknown=zero), file)
+    return _complete(RunMapping(sources=sources, cost_zero_is_unknown=zero, only=only), file)
 
 
 def parse_mapping(options: Sequence[str]) -> RunMapping:
@@ -204,7 +215,7 @@ def _complete(mapping: RunMapping, file: str) -> RunMapping:
 
 def _value(target: str, source: Source, row: Mapping[str, Any]) -> Any:
     parts = [_part(column, row) for column in source.columns]
-    value = parts[0] if len(parts) == 1 else ":".join("" if p is None else str(p) for p in parts)
+    value = parts[0] if len(parts) == 1 else ":".join(map(_text, parts))
     if source.values is not None:
         return _meaning(target, source, value)
     if source.unit is None or value in (None, ""):
@@ -223,9 +234,12 @@ def _part(column: str, row: Mapping[str, Any]) -> Any:
     return value
 
 
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
 def _meaning(target: str, source: Source, value: Any) -> Any:
-    written = "" if value is None else str(value)
-    known = source.values or {}
+    written, known = _text(value), source.values or {}
     if written in known:
         return known[written]
     if source.otherwise is not None:

@@ -70,6 +70,15 @@ def test_zero_that_stands_for_an_unknown_price_is_no_cost():
     assert values("cost_usd: cost\ncost_zero_is_unknown: true\n", cost=0.5)["cost_usd"] == 0.5
 
 
+def test_rows_of_another_kind_are_no_runs():
+    mapping = read_mapping(NEEDED + "only: {role: agent, done: true}\n", file="m.yaml")
+
+    assert mapping.is_run({"role": "agent", "done": True})
+    assert not mapping.is_run({"role": "user", "done": True})
+    with pytest.raises(InputError, match="no column 'done'"):
+        check_columns(mapping, ["began", "role"])
+
+
 def test_row_is_its_own_key_unless_one_is_mapped():
     """The same row delivered again is one run; a row that differs anywhere is another."""
     key = values("")["run_key"]
@@ -86,6 +95,7 @@ def test_row_is_its_own_key_unless_one_is_mapped():
         ("model: name:s\n", "'model' is not measured in 's'; it takes no unit"),
         ("model: {columms: x}\n", "m.yaml:4:9: unknown key 'columms'; did you mean 'columns'"),
         ("cost_zero_is_unknown: perhaps\n", r"m.yaml:4:1: cost_zero_is_unknown is true or false"),
+        ("only: agent\n", r"m.yaml:4:1: write only as \{column: value\}"),
         ("price_version: x\n", "a run has no 'price_version'"),
     ],
 )
