@@ -78,7 +78,10 @@ async def evaluate(
     """
 
     async def both(look: _Look, ids: Sequence[str]) -> list[Evaluated]:
-        return await look.judge(await look.take(await look.hold(ids)))
+        held = await look.read(await look.hold(ids))
+        judged = await look.judge(held)
+        await look.keep(held)
+        return judged
 
     return await _by_hundreds(database, both, registry=registry, ids=ab_test_ids, as_of=as_of)
 
@@ -89,7 +92,9 @@ async def take_outcomes(
     """Read what is new of all experiments that run; judging is another step."""
 
     async def take(look: _Look, ids: Sequence[str]) -> list[Taken]:
-        return [one.taken() for one in await look.take(await look.hold(ids))]
+        held = await look.read(await look.hold(ids))
+        await look.keep(held)
+        return [one.taken() for one in held]
 
     return await _by_hundreds(database, take, registry=registry, as_of=as_of)
 
@@ -100,7 +105,10 @@ async def judge(
     """Judge all experiments that run by what was read of them, and end those that are decided."""
 
     async def judged(look: _Look, ids: Sequence[str]) -> list[Evaluated]:
-        return await look.judge(await look.hold(ids))
+        held = await look.hold(ids)
+        judged = await look.judge(held)
+        await look.keep(held)
+        return judged
 
     return await _by_hundreds(database, judged, registry=registry, as_of=as_of)
 
@@ -155,10 +163,8 @@ class _Look:
         """Those that run, as they are remembered."""
         return [_remembered(row) for row in await self.store.hold(ids)]
 
-    async def take(self, held: Sequence["_Held"]) -> Sequence["_Held"]:
-        """Read what is new, and remember it."""
-        if not held:
-            return held
+    async def read(self, held: Sequence["_Held"]) -> Sequence["_Held"]:
+        """Read what is new of them."""
         await self.store.take_in_reported([one.id for one in held])
         after = {one.id: one.row["last_exposure_id"] or 0 for one in held}
         fresh: dict[str, list[Row]] = defaultdict(list)
@@ -166,16 +172,18 @@ class _Look:
             fresh[unit["ab_test_id"]].append(unit)
         for one in held:
             one.take(fresh[one.id], reported_until=self.now - LATE)
-        changed = [one for one in held if one.is_changed]
-        await self.store.remember([one.state() for one in changed])
-        await self.store.add_sums([row for one in changed for row in one.sums()], as_of=self.now)
         return held
+
+    async def keep(self, held: Sequence["_Held"]) -> None:
+        """Remember what was read."""
+        await self.store.remember([one.state() for one in held if one.is_changed])
+        new = [one for one in held if one.new_units]
+        await self.store.add_sums([row for one in new for row in one.sums()], as_of=self.now)
 
     async def judge(self, held: Sequence["_Held"]) -> list[Evaluated]:
         """Judge, keep the verdicts, and end what is decided."""
         at_work = await work_versions(self.store, self.registry)
         judged = [one.judge(at_work.get(one.row["agent_id"], "none"), self.now) for one in held]
-        await self.store.remember([one.state() for one in held if one.is_changed])
         verdicts = [one.verdict(e.judgement) for one, e in zip(held, judged, strict=True)]
         await self.store.add_verdicts(verdicts, as_of=self.now)
         over = [(one, e.judgement) for one, e in zip(held, judged, strict=True) if e.judgement.is_over]  # fmt: skip
@@ -211,7 +219,7 @@ class _Held:
     def judge(self, version_at_work: str, now: datetime) -> Evaluated:
         was_told = self.running.is_told
         judged = self.running.judge(now=now, version_at_work=version_at_work)
-        self.is_changed = self.row["state"] is None or not was_told
+        self.is_changed |= self.row["state"] is None or not was_told
         return Evaluated(
             ab_test_id=self.id, agent_id=self.row["agent_id"], name=self.row["name"], judgement=judged,
             new_units=self.new_units, data_sha256=self.running.data_sha256,

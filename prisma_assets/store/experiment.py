@@ -126,10 +126,9 @@ class ExperimentStore:
         params = {"ab_test_ids": list(after), "after": list(after.values()), "as_of": as_of}
         return await self.source.fetch("ripe_units", params)
 
-    async def remember(self, rows: Sequence[Row], *, reported_until: datetime) -> None:
+    async def remember(self, rows: Sequence[Row]) -> None:
         """Keep what is remembered of experiments."""
-        params = {"rows": json.dumps(rows), "reported_until": reported_until}
-        await self.source.execute("upsert_experiment_states", params)
+        await self.source.execute("upsert_experiment_states", {"rows": json.dumps(rows)})
 
     async def add_verdicts(self, rows: Sequence[Row], *, as_of: datetime) -> None:
         """Append verdicts; one on the same data by the same code is there already."""

@@ -221,6 +221,11 @@ class RunningExperiment:
             return Inconclusive(reason=f"the longest duration is over, and {verdict.reason}; the control stays")  # fmt: skip
         return verdict
 
+    @property
+    def is_told(self) -> bool:
+        """Whether nothing has come since the numbers were told last."""
+        return self._told is not None
+
     def numbers(self) -> Mapping[str, Any]:
         """Every number, as JSON values; null where there is none."""
         if self._told is None:

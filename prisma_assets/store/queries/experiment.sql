@@ -88,7 +88,7 @@ select ab_test_id::text from ab_tests where status = 'running' and kind = 'exper
 
 -- hold_experiments --
 -- Running experiments with what is remembered of each; nobody else looks at them meanwhile. Key: ab_test_id.
-select t.*, t.ab_test_id::text as ab_test_id, s.state, s.last_exposure_id, s.units as seen, s.data_sha256
+select t.*, t.ab_test_id::text as ab_test_id, s.state, s.last_exposure_id, s.units as seen, s.data_sha256, s.reported_until
 from ab_tests t
 left join experiment_states s using (ab_test_id)
 where t.ab_test_id = any(%(ab_test_ids)s::uuid[]) and t.status = 'running'
@@ -171,9 +171,9 @@ order by r.ab_test_id, r.exposure_id
 -- upsert_experiment_states --
 -- What is remembered of experiments.
 insert into experiment_states as s (ab_test_id, state, last_exposure_id, units, data_sha256, reported_until)
-select ab_test_id, state, last_exposure_id, units, data_sha256, %(reported_until)s
+select ab_test_id, state, last_exposure_id, units, data_sha256, reported_until
 from jsonb_to_recordset(%(rows)s::jsonb)
-    as r (ab_test_id uuid, state jsonb, last_exposure_id bigint, units integer, data_sha256 text)
+    as r (ab_test_id uuid, state jsonb, last_exposure_id bigint, units integer, data_sha256 text, reported_until timestamptz)
 on conflict (ab_test_id) do update
 set state = excluded.state, last_exposure_id = excluded.last_exposure_id, units = excluded.units,
     data_sha256 = excluded.data_sha256, reported_until = excluded.reported_until, updated_at = now()
@@ -197,7 +197,8 @@ select ab_test_id, variant, metric, %(as_of)s, n, sum_value, sum_sq, success_cou
 from jsonb_to_recordset(%(rows)s::jsonb) as r (
     ab_test_id uuid, variant text, metric text, n integer, sum_value float8, sum_sq float8, success_count integer,
     is_final boolean)
-on conflict do nothing
+on conflict (ab_test_id, variant, metric, snapshot_at) do update set is_final = true
+where excluded.is_final
 
 -- verdicts --
 -- Verdicts on an experiment, oldest first. Key: verdict_id.
