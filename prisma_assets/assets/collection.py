@@ -4,7 +4,9 @@ import dagster as dg
 
 from prisma_assets.assets.feedback import feedback_assets
 from prisma_assets.assets.metrics import metric_assets
+from prisma_assets.assets.opportunity import opportunity_assets
 from prisma_assets.assets.source import source_specs
+from prisma_assets.assets.theme import theme_assets
 from prisma_assets.assets.trend import trend_assets
 
 
@@ -15,4 +17,6 @@ def all_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
         *feedback_assets(),
         *metric_assets(),
         *trend_assets(),
+        *theme_assets(),
+        *opportunity_assets(),
     ]

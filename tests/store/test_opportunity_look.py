@@ -1,22 +1,18 @@
 """A look at a day keeps what it finds once, follows it, closes it, and respects a person's no."""
 
 import asyncio
-import sys
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import psycopg
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from learning_days import AGENT, OTHER, day, worked, write_days, write_feedback
 
 from prisma_assets.learning.opportunity import Agent, analyse, look
 from prisma_assets.learning.theme import place_feedback
 from prisma_assets.store.database import Database
 from prisma_assets.store.opportunity import OpportunityStore
 from prisma_assets.store.theme import ThemeStore
+from tests.store.learning_days import AGENT, OTHER, day, worked, write_days, write_feedback
 
 CHANGE, LAST = 84, 94
 AGENTS = {AGENT: Agent(version="1.0.0", risk="high"), OTHER: Agent(version="1.0.0", risk="high")}

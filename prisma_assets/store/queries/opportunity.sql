@@ -10,7 +10,7 @@ select max(day) as day from roll_ups where roll_up = 'improvement_opportunities'
 -- What is wrong and not mended, with what it was found by. Key: opportunity_id.
 select opportunity_id::text, agent_id, metric, subject, evidence, last_seen_on
 from improvement_opportunities
-where status in ('identified', 'triaged', 'in_test', 'validated') and metric is not null
+where status in ('identified', 'triaged', 'in_test', 'validated') and metric is not null and evidence <> '[]'
     and (%(agent_id)s::text is null or agent_id = %(agent_id)s)
 
 -- settled_opportunities --
