@@ -31,6 +31,7 @@ class Figures:
     """All tokens read, those from a cache among them."""
     tokens_out: int | None
     tokens_cached: int | None
+    """Here and below None too where none is known: reporters leave the figure out rather than say zero."""
     tokens_reasoning: int | None
     tokens_n: int
     """Runs that reported tokens."""
@@ -123,12 +124,15 @@ def _added(rows: Sequence[Row]) -> dict[str, Any]:
             "satisfaction_n",
         )
     }
-    tokens = ("tokens_in", "tokens_out", "tokens_cached", "tokens_reasoning")
     sketch = Sketch.merged_bytes([r["latency_sketch"] for r in rows if r["latency_sketch"]])
     costs = [row["cost_usd"] for row in rows if row["cost_usd"] is not None]
     return {
         **sums,
-        **{name: sum(r[name] for r in rows) if sums["tokens_n"] else None for name in tokens},
+        **{
+            n: sum(r[n] for r in rows) if sums["tokens_n"] else None
+            for n in ("tokens_in", "tokens_out")
+        },
+        **{n: sum(r[n] for r in rows) or None for n in ("tokens_cached", "tokens_reasoning")},
         "error_types": _counts(row["error_types"] for row in rows),
         "timed": sketch.n,
         "p50_ms": sketch.quantile(0.5),

@@ -8,7 +8,7 @@ import pytest
 
 from prisma_assets.domain.errors import InputError
 from prisma_assets.learning.metrics import daily_series, hourly_series, total
-from prisma_assets.learning.quarantine import release
+from prisma_assets.learning.quarantine import release_all
 from prisma_assets.learning.roll_up import days_to_count, look_for_changes
 from prisma_assets.store.roll_up import QuarantineStore
 
@@ -253,9 +253,9 @@ def test_a_released_fact_counts_and_its_day_is_counted_again(facts):
     facts.run(duration_ms=90_000_000)
     facts.run(agent_id=NOBODY)
     facts.count()
-    for fact in quarantined(facts):
-        assert facts.do(release, fact["fact_key"], user="m.ops", reason="it ran that long") == DAY
+    keys = [fact["fact_key"] for fact in quarantined(facts)]
 
+    assert facts.do(release_all, keys, user="m.ops", reason="it ran that long") == [DAY]
     assert days(facts) == [DAY]
     facts.count()
     assert one_day(facts).executions == 1
@@ -267,9 +267,9 @@ def test_a_released_fact_counts_and_its_day_is_counted_again(facts):
 @pytest.mark.parametrize("key", ["", "0" * 32])
 def test_only_what_is_set_aside_is_released(facts, key):
     with pytest.raises(InputError, match="quarantine list"):
-        facts.do(release, key, user="m.ops", reason="why not")
+        facts.do(release_all, [key], user="m.ops", reason="why not")
 
 
 def test_a_release_says_who_and_why(facts):
     with pytest.raises(InputError, match="reason"):
-        facts.do(release, "x", user="m.ops", reason=" ")
+        facts.do(release_all, ["x"], user="m.ops", reason=" ")
