@@ -2,7 +2,9 @@
 
 import dagster as dg
 
+from prisma_assets.assets.experiment import experiment_assets
 from prisma_assets.assets.feedback import feedback_assets
+from prisma_assets.assets.ledger import ledger_assets
 from prisma_assets.assets.metrics import metric_assets
 from prisma_assets.assets.opportunity import opportunity_assets
 from prisma_assets.assets.source import source_specs
@@ -19,4 +21,6 @@ def all_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
         *trend_assets(),
         *theme_assets(),
         *opportunity_assets(),
+        *ledger_assets(),
+        *experiment_assets(),
     ]

@@ -14,6 +14,7 @@ from prisma_assets.settings import Settings
 
 if TYPE_CHECKING:
     from prisma_assets.domain.experiments.release_path import Approval, Risk
+    from prisma_assets.learning.ledger import Entry
     from prisma_assets.store.database import Database
     from prisma_assets.store.deployment import Deployment
 
@@ -187,6 +188,34 @@ def rollback_deployment(
     if ended.failure is not None:
         raise PrismaError(f"{ended.failure}; the rollback is asked for again by itself")
     _show(_ask(lambda database: known_deployment(database, deployment_id)), as_json=as_json)
+
+
+@deployment.command("ledger")
+def show_ledger(as_json: AsJson = False) -> None:
+    """Show what each improvement promised, shrunk towards nothing, and what its rollout showed that it kept."""
+    from dataclasses import asdict
+
+    from prisma_assets.learning.ledger import ledger
+
+    entries = _ask(ledger)
+    if as_json:
+        answer({"improvements": [{**asdict(e), "retire": e.is_to_be_retired} for e in entries]})
+    elif not entries:
+        say("No improvement that an experiment proved has begun yet.")
+    else:
+        heads = ["agent", "version", "stage", "metric", "measured", "promised", "realised", ""]
+        table(heads, [_ledger_line(entry) for entry in entries])
+
+
+def _ledger_line(entry: "Entry") -> list[Any]:
+    seen = entry.realised
+    realised = "no data" if seen is None else f"{seen.value:.3g} [{seen.low:.3g}, {seen.high:.3g}]"
+    return [
+        entry.agent_id, entry.version, entry.stage, entry.metric,
+        "no data" if entry.measured is None else f"{entry.measured.value:.3g}",
+        "no data" if entry.promised is None else f"{entry.promised:.3g}",
+        realised, "retire?" if entry.is_to_be_retired else entry.kept,
+    ]  # fmt: skip
 
 
 def _show(found: "Deployment", *, as_json: bool) -> None:

@@ -96,8 +96,9 @@ async def _watch(
         state = {
             "ab_test_id": test_id, "state": watch.to_state(), "last_exposure_id": rows[-1]["exposure_id"],
             "units": watch.arrived, "data_sha256": digest.hexdigest(),
+            "reported_until": (now - OVERLAP).isoformat(),
         }  # fmt: skip
-        await experiments.remember([state], reported_until=now - OVERLAP)
+        await experiments.remember([state])
     return watch.watched(), watch.evidence(), len(rows)
 
 

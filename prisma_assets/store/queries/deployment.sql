@@ -210,3 +210,17 @@ where f.agent_id = %(agent_id)s and f.started_at >= %(since)s
 -- live_card --
 -- The card an agent works by now, where a deployment or a rollback has set one.
 select card_sha256, version from live_agent_versions where agent_id = %(agent_id)s order by live_version_id desc limit 1
+
+-- deployed_improvements --
+-- Deployments that an experiment proved, with what it found and what the rollout saw. Key: deployment_id.
+select d.deployment_id::text as deployment_id, d.agent_id, d.to_version, d.stage, d.created_at, d.observed_metrics, t.name, t.primary_metric,
+       t.metric_plan, t.effect, t.ci_low, t.ci_high
+from improvement_deployments d join ab_tests t on t.ab_test_id = d.ab_test_id
+where d.stage in ('canary', 'ramp', 'full', 'completed', 'rolled_back')
+order by d.created_at desc
+
+-- concluded_effects --
+-- What every concluded experiment found of its goal. Key: ab_test_id.
+select ab_test_id::text as ab_test_id, primary_metric, effect, ci_low, ci_high
+from ab_tests
+where kind = 'experiment' and effect is not null and ci_low is not null and ci_high is not null
