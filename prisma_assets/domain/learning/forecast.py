@@ -6,7 +6,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from prisma_assets.domain.learning.weekday import Days, Numbers, weekday_effects, without_weekdays
+from prisma_assets.domain.learning.slope import theil_sen
+from prisma_assets.domain.learning.weekday import Days, Numbers, weekday_effects
 
 HORIZON_DAYS = 28
 """Four weeks: what a manager staffs and a budget is looked at for."""
@@ -101,21 +102,20 @@ def _back(figure: Foreseen, values: Numbers, *, highest: float) -> Numbers:
 
 def _project(series: Numbers) -> Numbers | None:
     """The days after the last, NaN for weekdays never seen; None with too few days."""
-    from scipy.stats import theilslopes
-
     window = series[-_WINDOW:]
     days: Days = np.flatnonzero(np.isfinite(window))
     if len(days) < _MIN_WINDOW:
         return None
     values = window[None, days]
-    level = without_weekdays(values, days)[0]
-    slope = float(theilslopes(level, days).slope)
+    effects = weekday_effects(values, days)[0]
+    level = values[0] - effects[days % 7]
+    slope = theil_sen(level, days)
     age = len(window) - 1 - days
     weights = 0.5 ** (age / _HALF_LIFE)
     now = np.average(_tamed(level + slope * age), weights=weights)
     ahead = np.arange(1, HORIZON_DAYS + 1)
     fading = _DAMPING * (1 - _DAMPING**ahead) / (1 - _DAMPING)
-    week = weekday_effects(values, days)[0][(len(window) - 1 + ahead) % 7]
+    week = effects[(len(window) - 1 + ahead) % 7]
     projected: Numbers = now + slope * fading + week
     return projected
 

@@ -18,6 +18,7 @@ from prisma_assets.domain.learning.autocorrelation import (
     pooled_autocorrelation,
     present,
 )
+from prisma_assets.domain.learning.slope import theil_sen
 from prisma_assets.domain.learning.tracked import (
     DailySeries,
     Direction,
@@ -139,9 +140,7 @@ def _mann_kendall(values: Numbers) -> NDArray[np.int64]:
 
 
 def _trend(one: DailySeries, series: Present, *, p: float, q: float) -> Trend:
-    from scipy.stats import theilslopes
-
-    slope = float(theilslopes(series.adjusted, series.days).slope)
+    slope = theil_sen(series.adjusted, series.days)
     level = float(np.median(series.values))
     change = slope * int(series.days[-1])
     is_trend = q <= FALSE_DISCOVERY_RATE

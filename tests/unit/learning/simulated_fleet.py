@@ -8,12 +8,18 @@ from scipy.signal import lfilter
 from prisma_assets.domain.learning.tracked import DailySeries, Tracked
 
 
-def wandering(rng, *, series, days, phi):
-    """Stationary series of variance 1, shape (series, days)."""
+def wandering(rng, *, series, days, phi, heavy=False):
+    """Stationary series of variance 1, shape (series, days); `phi` for all or each. Heavy: Student's t with 3 degrees."""
+    phi = np.broadcast_to(phi, (series,))
     innovation = np.sqrt(1 - phi**2)
-    shocks = rng.standard_normal((series, days))
+    shocks = (
+        rng.standard_t(3, (series, days)) / np.sqrt(3)
+        if heavy
+        else rng.standard_normal((series, days))
+    )
     shocks[:, 0] /= innovation
-    return lfilter([innovation], [1, -phi], shocks, axis=1)
+    rows = zip(shocks, phi, innovation, strict=True)
+    return np.array([lfilter([new], [1, -old], row) for row, old, new in rows])
 
 
 def daily(values, *, metric=Tracked.LATENCY, agent="audit-plan-001"):
@@ -30,14 +36,17 @@ class Fleet:
     drifts: np.ndarray
 
 
-def fleet(seed, *, days, phi, week=0.0):
+def fleet(seed, *, days, phi, week=0.0, heavy=False, worked=7):
+    """`phi` None: each agent and metric its own, from 0 to 0.6. `worked`: days of the week with data."""
     rng = np.random.default_rng(seed)
     names = [(metric, f"audit-plan-{n:03}") for metric in Tracked for n in range(51)]
-    values = wandering(rng, series=len(names), days=days, phi=phi)
+    phi = rng.uniform(0, 0.6, len(names)) if phi is None else phi
+    values = wandering(rng, series=len(names), days=days, phi=phi, heavy=heavy)
     drifts = rng.random(len(names)) < 0.1
     up = rng.choice((-1, 1), drifts.sum())
     values[drifts] += np.outer(up, np.linspace(-1, 1, days))
     values += week * np.sin(2 * np.pi * np.arange(days) / 7)
+    values[:, np.arange(days) % 7 >= worked] = np.nan
     found = [
         daily(row, metric=metric, agent=agent)
         for (metric, agent), row in zip(names, values, strict=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import norm
+from scipy.stats import norm, theilslopes
 
 from prisma_assets.domain.learning.autocorrelation import (
     CAUTION,
@@ -15,6 +15,7 @@ from prisma_assets.domain.learning.autocorrelation import (
     present,
     rank_autocorrelation,
 )
+from prisma_assets.domain.learning.slope import theil_sen
 from prisma_assets.domain.learning.tracked import MEANINGS, Direction, Tracked, direction_of
 from prisma_assets.domain.learning.trend import (
     FALSE_DISCOVERY_RATE,
@@ -145,6 +146,14 @@ def test_metrics_reported_by_few_agents_borrow_from_the_others():
     alone = find_trends(few)
     together = find_trends([*few, *many])[:2]
     assert [t.p for t in together] <= [t.p for t in alone]
+
+
+@pytest.mark.parametrize("n", [2, 3, 28, 56])
+def test_the_slope_is_that_of_scipy(n):
+    rng = np.random.default_rng(n)
+    values, days = rng.standard_normal(n), np.cumsum(rng.integers(1, 4, n))
+
+    assert theil_sen(values, days) == pytest.approx(theilslopes(values, days).slope)
 
 
 @pytest.mark.parametrize(
