@@ -47,11 +47,11 @@ with given as (
     on conflict (org_id, dedupe_key) do nothing
     returning dedupe_key
 )
-select c.number, c.problem, i.dedupe_key is not null as is_new
-from checked c
-left join first f on f.number = c.number
-left join inserted i on i.dedupe_key = f.dedupe_key
-order by c.number
+-- Looked up by hash: joined, every row would be compared with every other, for the planner expects few.
+select number, problem,
+    number in (select number from first) and dedupe_key in (select dedupe_key from inserted) as is_new
+from checked
+order by number
 
 -- recent_feedback --
 -- The latest feedback, about one agent or all. Key: feedback_id.
