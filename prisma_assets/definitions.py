@@ -9,6 +9,7 @@ from jobs.alert import alert_job
 from jobs.compensation import compensation_job
 from jobs.compiler import SESSION, compile_job
 from jobs.deployment import rollback_job, rollout_job
+from jobs.experiment import experiment_evaluation
 from jobs.feedback_signal import feedback_signal_job
 from jobs.learning import fact_roll_up, learning_loop
 from jobs.notification import notification_job
@@ -26,6 +27,7 @@ from resources.workflow import database_url, run_session
 from sensors.alert import alert_sensor
 from sensors.compensation import compensation_sensor
 from sensors.deployment import guardrail_rollback_sensor, rollout_sensor
+from sensors.experiment import hourly_experiments
 from sensors.feedback_signal import feedback_signal_sensor
 from sensors.learning import hourly_roll_up, late_fact_sensor, nightly_learning
 from sensors.outbox import notification_sensor
@@ -53,7 +55,7 @@ def build_defs(
     sending, clock = notification_job(), sign_off_clock_job(library)
     undoing, hearing = compensation_job(library), feedback_signal_job(registry)
     rollouts, rollbacks = rollout_job(library), rollback_job(library)
-    loop, counting = learning_loop(), fact_roll_up()
+    loop, counting, judging = learning_loop(), fact_roll_up(), experiment_evaluation()
     sensors = [
         *([resume_sensor(library, jobs)] if jobs else []),
         notification_sensor(sending),
@@ -64,7 +66,7 @@ def build_defs(
         guardrail_rollback_sensor(rollbacks),
         late_fact_sensor(counting),
     ]
-    schedules = [hourly_roll_up(counting), nightly_learning(loop)]
+    schedules = [hourly_roll_up(counting), nightly_learning(loop), hourly_experiments(judging)]
     watched = frozenset(s.name for s in sensors) | frozenset(s.name for s in schedules)
     alerts = alert_job(registry.ids, watched=watched)
     return dg.Definitions(
@@ -81,6 +83,7 @@ def build_defs(
             alerts,
             loop,
             counting,
+            judging,
         ],
         sensors=[*sensors, alert_sensor(alerts, registry.ids, watched=watched)],
         resources={
