@@ -3,8 +3,12 @@
 import asyncio
 import secrets
 from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import pairwise
 
 import psycopg
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from prisma_assets.domain.learning.agent_run import AgentRun
 from prisma_assets.store.agent_run import SpanBatch, SpanRow, add_spans, forget_spans, write_spans
@@ -70,6 +74,87 @@ def test_call_and_run_written_at_once_meet(database_url):
     asyncio.run(both())
 
     assert tokens(database_url) == [7]
+
+
+@st.composite
+def traces(draw: st.DrawFn) -> list[SpanRow]:
+    """A tree of runs, calls with their tokens and links; every span's parent stands before it."""
+    trace, spans = secrets.token_hex(16), []
+    for number in range(1, draw(st.integers(1, 12)) + 1):
+        kind = draw(st.sampled_from(["run", "call", "link"]))
+        tells = kind == "call" or (kind == "run" and draw(st.booleans()))
+        above = draw(st.none() | st.sampled_from(spans)) if spans else None
+        spans.append(
+            SpanRow(
+                trace_id=trace,
+                span_id=f"{number:016x}",
+                parent_id=above.span_id if above else None,
+                kind=kind,
+                tokens_in=draw(st.integers(0, 1000)) if tells else None,
+                cost_usd=draw(st.none() | st.just(Decimal("0.25"))) if kind == "call" else None,
+            )
+        )
+    return spans
+
+
+Use = tuple[int | None, Decimal | None]
+
+
+def expected(spans: list[SpanRow]) -> dict[str, Use]:
+    """Tokens and cost of each run, found by walking up from each call."""
+    by_id = {span.span_id: span for span in spans}
+    below: dict[str, list[SpanRow]] = {s.span_id: [] for s in spans if s.kind == "run"}
+    for span in spans:
+        above = by_id.get(span.parent_id or "")
+        while span.kind == "call" and above is not None and above.kind == "link":
+            above = by_id.get(above.parent_id or "")
+        if span.kind == "call" and above is not None and above.kind == "run":
+            below[above.span_id].append(span)
+    return {run_id: _use(by_id[run_id], calls) for run_id, calls in below.items()}
+
+
+def _use(run: SpanRow, calls: list[SpanRow]) -> Use:
+    tokens = [c.tokens_in for c in calls if c.tokens_in is not None]
+    costs = [c.cost_usd for c in calls if c.cost_usd is not None]
+    own = run.tokens_in
+    told = own if own is not None else sum(tokens) if calls else None
+    return told, sum(costs, Decimal(0)) if calls and len(costs) == len(calls) else None
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(spans=traces(), data=st.data())
+def test_however_a_trace_is_cut_shuffled_and_repeated_its_runs_are_the_same(
+    database_url, spans, data
+):
+    sent = data.draw(st.permutations([*spans, *data.draw(st.lists(st.sampled_from(spans)))]))
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(sent)), max_size=4)) | {0, len(sent)})
+    batches = [
+        SpanBatch.of(part, [_run(span) for span in part if span.kind == "run"])
+        for part in (sent[a:b] for a, b in pairwise(cuts))
+    ]
+
+    asyncio.run(store(database_url, *batches))
+
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute(
+            "select right(run_key, 16), tokens_in, cost_usd from agent_runs where run_key like %s",
+            (f"{spans[0].trace_id}:%",),
+        ).fetchall()
+    assert {run_id: use for run_id, *use in rows} == {
+        run_id: list(use) for run_id, use in expected(spans).items()
+    }
+
+
+def _run(span: SpanRow) -> AgentRun:
+    return AgentRun(
+        run_key=f"{span.trace_id}:{span.span_id}",
+        agent_id="audit-plan-012",
+        started_at=NOW,
+        outcome="ok",
+        tokens_in=span.tokens_in,
+    )
 
 
 def test_old_traces_are_forgotten_and_their_runs_stay(database_url):
