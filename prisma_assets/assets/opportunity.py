@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 NAME = "improvement_opportunities"
 KEY = ["agent_id", "fingerprint"]
+LOOKS = 28
+"""Most days a run looks at, its last ones: each look watches four weeks, and trouble that ended before is nobody's task any more."""
 CHECKS = [
     Check(
         name="same_trouble_is_open_once",
@@ -86,7 +88,7 @@ def opportunity_assets() -> list[dg.AssetsDefinition]:
         agents = firm_agents()
 
         async def each_day(opened: "Database") -> "list[Looked]":
-            return [await look(opened, day, agents=agents) for day in days_of(context)]
+            return [await look(opened, day, agents=agents) for day in days_of(context)[-LOOKS:]]
 
         return _concluded(database, database.run(each_day))
 

@@ -12,7 +12,6 @@ from resources.learning import LEARNING_DATABASE, LearningDatabase
 
 if TYPE_CHECKING:
     from prisma_assets.learning.theme import ThemesPlaced
-    from prisma_assets.store.database import Database
 
 NAME = "feedback_themes"
 KEY = ["theme_id"]
@@ -64,22 +63,20 @@ def theme_assets() -> list[dg.AssetsDefinition]:
 
         database: LearningDatabase = context.resources.learning_database
 
-        async def each_day(opened: "Database") -> "list[ThemesPlaced]":
-            return [await place_feedback(opened, day) for day in days_of(context)]
-
-        return _concluded(database, database.run(each_day))
+        # Texts keep their days: one look at the last day places those of all days before it.
+        last = days_of(context)[-1]
+        return _concluded(database, database.run(lambda opened: place_feedback(opened, last)))
 
     return [feedback_themes]
 
 
-def _concluded(database: LearningDatabase, done: "list[ThemesPlaced]") -> Result:
+def _concluded(database: LearningDatabase, last: "ThemesPlaced") -> Result:
     from datetime import timedelta
 
     import pandas as pd
 
     from prisma_assets.store.theme import ThemeStore
 
-    last = done[-1]
     found = database.run(lambda d: ThemeStore(source=d).to_check())
     themes = database.run(
         lambda d: ThemeStore(source=d).themes(since=last.day - timedelta(days=27), until=last.day)
@@ -91,9 +88,9 @@ def _concluded(database: LearningDatabase, done: "list[ThemesPlaced]") -> Result
         shown=[_row(theme) for theme in themes],
         checks=check_results(NAME, CHECKS, frame, key=KEY),
         texts=last.texts,
-        placed=sum(one.placed for one in done),
-        founded=sum(one.founded for one in done),
-        left_alone=sum(one.is_past for one in done),
+        placed=last.placed,
+        founded=last.founded,
+        left_alone=last.is_past,
         new=[theme["name"] for theme in themes if theme["is_new"]],
     )
 

@@ -21,7 +21,7 @@ from prisma_assets.domain.learning.sketch import Sketch
 from prisma_assets.domain.learning.stream import DayFeedback, DayRuns, Known, Metric
 from prisma_assets.domain.learning.tracked import Tracked
 from prisma_assets.store.database import Database, Transaction
-from prisma_assets.store.opportunity import OpportunityStore, Row, Written
+from prisma_assets.store.opportunity import OpportunityStore, Row
 from prisma_assets.store.roll_up import RollUpStore
 from prisma_assets.store.theme import ThemeStore
 
@@ -70,6 +70,8 @@ class Looked:
     resolved: int = 0
     is_past: bool = False
     """A later day was looked at before; nothing changed."""
+    opportunities: tuple[Opportunity, ...] = ()
+    """What is wrong now, the most pressing first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +103,14 @@ async def look(database: Database, day: date, *, agents: Agents) -> Looked:
         ]
         resolved = await store.resolve(over, day=day)
         await RollUpStore(source=transaction).end(IMPROVEMENT_OPPORTUNITIES, day, rows=len(found))
-    return _looked(day, written, resolved)
+    return Looked(
+        day=day,
+        found=written.new,
+        followed=len(written.told) - written.new,
+        silent=len(told) - len(written.told),
+        resolved=resolved,
+        opportunities=tuple(sorted(written.told, key=lambda o: o.rank)),
+    )
 
 
 async def analyse(
@@ -113,16 +122,6 @@ async def analyse(
         database, day, agents={agent_id: agent}, trouble=trouble, agent_id=agent_id
     )
     return searched[agent_id].opportunities
-
-
-def _looked(day: date, written: Written, resolved: int) -> Looked:
-    return Looked(
-        day=day,
-        found=written.found,
-        followed=written.followed,
-        silent=written.silent,
-        resolved=resolved,
-    )
 
 
 async def _open(store: OpportunityStore, agent_id: str | None = None) -> dict[str, list[_Open]]:

@@ -21,12 +21,10 @@ STATUSES = (*OPEN, "rejected", "deployed", "rolled_back", "superseded", "resolve
 class Written:
     """What a look changed."""
 
-    found: int
-    """Trouble nobody knew of."""
-    followed: int
-    """Known trouble that goes on."""
-    silent: int
-    """Trouble somebody dismissed, or whose mending was just released."""
+    new: int
+    """Trouble nobody knew of; the rest goes on."""
+    told: tuple[Opportunity, ...]
+    """Without trouble somebody dismissed, or whose mending was just released."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +56,11 @@ class OpportunityStore:
         """Write what the look of a day found; the same trouble is one row."""
         params = {"rows": json.dumps([_row(o) for o in found], default=str), "day": day}
         written = await self.source.fetch("upsert_opportunities", params)
-        new = sum(row["is_new"] for row in written)
-        return Written(found=new, followed=len(written) - new, silent=len(found) - len(written))
+        kept = {(row["agent_id"], row["fingerprint"]) for row in written}
+        return Written(
+            new=sum(row["is_new"] for row in written),
+            told=tuple(o for o in found if (o.agent_id, o.fingerprint) in kept),
+        )
 
     async def resolve(self, opportunity_ids: Sequence[str], *, day: date) -> int:
         """Close trouble that is over at the end of a day."""

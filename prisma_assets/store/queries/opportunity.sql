@@ -22,7 +22,7 @@ where status in ('resolved', 'deployed') and metric is not null and coalesce(clo
 
 -- upsert_opportunities --
 -- Writes what a look found, the same trouble into the same row. A trouble somebody dismissed is told again after 90 days,
--- or when it is half as large again; one whose mending was released, after four weeks. Rows: opportunity_id, is_new.
+-- or when it is half as large again; one whose mending was released, after four weeks. Key: agent_id, fingerprint.
 insert into improvement_opportunities (
     agent_id, agent_version, improvement_type, detector, title, description, evidence, sample_size, priority, risk_level,
     estimated_impact, confidence, fingerprint, metric, subject, began_on, found_on, last_seen_on, size, usd_per_month,
@@ -48,7 +48,7 @@ do update set
     risk_level = excluded.risk_level, estimated_impact = excluded.estimated_impact, confidence = excluded.confidence,
     last_seen_on = excluded.last_seen_on, size = excluded.size, usd_per_month = excluded.usd_per_month,
     hours_per_month = excluded.hours_per_month, updated_at = now()
-returning opportunity_id::text, xmax = 0 as is_new
+returning agent_id, fingerprint, xmax = 0 as is_new
 
 -- resolve_opportunities --
 -- Closes trouble that is over; one that is being tested or validated is left to those who do.
