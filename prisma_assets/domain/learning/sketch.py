@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,17 +127,22 @@ class Sketch:
         if self.buckets.size == 0:
             return _varints(np.array([_FORMAT, self.zeros, 0, 0]))
         before = int(self.buckets[0]) - 1
-        gaps = np.diff(self.buckets, prepend=before)
+        gaps = self.buckets - np.concatenate([[before], self.buckets[:-1]])
         kind = np.where(gaps == 1, _NEXT, np.where(self.counts == 1, _ONCE, _OTHER))
         tokens = np.where(kind == _ONCE, gaps, self.counts) << 2 | kind
         header = np.array([_FORMAT, self.zeros, _zigzag(before), self.buckets.size])
         return _varints(np.concatenate([header, tokens, gaps[kind == _OTHER]]))
 
+    @cached_property
+    def _up_to(self) -> Whole:
+        """How many values lie in each bucket and those below."""
+        return self.counts.cumsum()
+
     def _at(self, rank: int) -> float:
         """The value of a rank, from 0: the middle of its bucket (Masson et al., lemma 2)."""
         if rank < self.zeros:
             return 0.0
-        place = np.searchsorted(self.counts.cumsum(), rank - self.zeros, side="right")
+        place = self._up_to.searchsorted(rank - self.zeros, side="right")
         return float(2 * math.exp(int(self.buckets[place]) * _LN_GAMMA) / (GAMMA + 1))
 
 

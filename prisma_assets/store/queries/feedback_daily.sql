@@ -5,7 +5,9 @@ delete from feedback_daily where day = %(day)s
 -- insert_feedback_daily --
 -- Counts what was said of each agent on one UTC day.
 with fit as materialized (
-    select * from feedback_facts_checked f
+    select agent_id, source, feedback_type, issue_categories, rating, accuracy_rating, helpfulness_rating,
+        clarity_rating, completeness_rating
+    from feedback_facts_checked f
     where created_at >= %(start)s and created_at < %(end)s
         and (doubt is null and agent_id = any(%(agents)s)
             or exists (select from quarantined_facts q where q.fact_key = f.fact_key and q.released_at is not null))
