@@ -53,6 +53,9 @@ def propose_deployment(
     experiment: Annotated[
         str | None, typer.Option(metavar="ID", help="The experiment that adopted it.")
     ] = None,
+    opportunity: Annotated[
+        str | None, typer.Option(metavar="ID", help="What the change answers.")
+    ] = None,
     evidence: Annotated[
         Path | None, typer.Option(help="Answer of `experiment analyse --json` on past tasks.")
     ] = None,
@@ -70,7 +73,7 @@ def propose_deployment(
 
     async def ask(database: "Database") -> "Deployment":
         made = version or await propose_version(
-            database, firm(), Change(agent_id=card.id, changes=_changes(changes), reason=reason, by=by)
+            database, firm(), Change(agent_id=card.id, changes=_changes(changes), reason=reason, by=by, opportunity_id=opportunity)
         )  # fmt: skip
         proposal = Proposal(
             agent_id=card.id, version=made, by=by, risk=_risk(risk), ab_test_id=experiment,

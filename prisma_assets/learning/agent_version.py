@@ -38,6 +38,7 @@ async def propose_version(database: Database, registry: AgentRegistry, change: C
         raise InputError("say what the change is for; the reason is kept with the version")
     async with database.transaction() as tx:
         store = ExperimentStore(source=tx)
+        await _check_opportunity(store, change)
         await store.lock_versions(change.agent_id)
         count, live = await store.versions_of(change.agent_id)
         control = AgentCard.model_validate_json(live) if live else registry.get(change.agent_id)
@@ -47,6 +48,16 @@ async def propose_version(database: Database, registry: AgentRegistry, change: C
         changed = next_version(control, change.changes, number=count + 1)
         await store.add_version(version_row(change, control, changed))
     return changed.version
+
+
+async def _check_opportunity(store: ExperimentStore, change: Change) -> None:
+    if change.opportunity_id is None:
+        return
+    found = await store.opportunity(change.opportunity_id)
+    if found is None or found["agent_id"] != change.agent_id:
+        raise InputError(
+            f"{change.agent_id} has no opportunity {change.opportunity_id}; `prisma-assets opportunities --agent {change.agent_id}` lists them"
+        )
 
 
 def next_version(control: AgentCard, changes: Mapping[str, Any], *, number: int) -> AgentCard:
