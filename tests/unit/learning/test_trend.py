@@ -23,10 +23,11 @@ from prisma_assets.domain.learning.trend import (
     WINDOW_DAYS,
     _mann_kendall,
     _null,
+    _tail,
     find_trends,
 )
 from prisma_assets.domain.learning.weekday import without_weekdays
-from tests.unit.learning.simulated_fleet import daily, discoveries, fleet
+from tests.unit.learning.simulated_fleet import daily, discoveries, fleet, wandering
 
 
 def noisy(slope, *, level=100.0, days=WINDOW_DAYS, seed=1):
@@ -146,6 +147,27 @@ def test_metrics_reported_by_few_agents_borrow_from_the_others():
     alone = find_trends(few)
     together = find_trends([*few, *many])[:2]
     assert [t.p for t in together] <= [t.p for t in alone]
+
+
+def test_a_glaring_trend_is_surer_than_any_simulation():
+    """Else the only trend among a thousand figures could never be told."""
+    faint, glaring = only(daily(noisy(0.01))), only(daily(noisy(5.0)))
+
+    assert glaring.p < 1e-6 < 1 / 5_001 < faint.p
+    assert only(daily(np.arange(56.0))).p > 0
+
+
+def test_beyond_the_simulation_the_chance_is_not_too_small():
+    """Of 60,000 flat series about one in a thousand has a p of one in a thousand by the curve, and not many more."""
+    days = np.arange(56)
+    flat = without_weekdays(
+        wandering(np.random.default_rng(8), series=60_000, days=56, phi=0.3), days
+    )
+    null, pairs = _null(tuple(range(56)), 0.3), 56 * 55 // 2
+    seen, counts = np.unique(np.abs(_mann_kendall(flat)), return_counts=True)
+    chance = np.array([_tail(int(one), null, pairs=pairs) for one in seen])
+
+    assert 20 <= counts[chance <= 0.001].sum() <= 60 + 3 * np.sqrt(60)
 
 
 @pytest.mark.parametrize("n", [2, 3, 28, 56])
