@@ -135,8 +135,11 @@ def find_shift(
     recent = [d for d in known if d.day >= change]
     if len(past) < FEWEST_PAST_DAYS or not recent:
         return None
-    spread = _spread(past, is_scale=is_scale)
     hits, n = sum(d.hits for d in past), sum(d.n for d in past)
+    before = hits / n
+    if _worst(recent) - before < margin:
+        return None  # No day of change makes it bad enough, whatever the evidence.
+    spread = _spread(past, is_scale=is_scale)
     a, b = hits / spread + 0.5, (n - hits) / spread + 0.5  # Jeffreys' prior
     nodes = beta.ppf((np.arange(_NODES) + 0.5) / _NODES, a, b)
     found = _since(recent, nodes, spread=spread, bound=BOUND + math.log(tests))
@@ -145,7 +148,7 @@ def find_shift(
     where, log_evidence = found
     after = recent[where:]
     now_n = sum(d.n for d in after)
-    before, now = hits / n, sum(d.hits for d in after) / now_n
+    now = sum(d.hits for d in after) / now_n
     variance = spread * (_variance(before) / n + _variance(now) / now_n)
     if now_n < FEWEST or now - before < margin:
         return None
@@ -274,6 +277,12 @@ def rise_is_over(shift: Shift, days: Sequence[DayMean], *, through: date) -> boo
     return ((mean - high) ** 2 - (mean - low) ** 2) / (2 * error**2) >= CLEARLY
 
 
+def _worst(recent: Sequence[DayShare]) -> float:
+    """Largest share from some day to the end."""
+    hits, n = _sums_from_each([d.hits for d in recent]), _sums_from_each([d.n for d in recent])
+    return float((hits / n).max())
+
+
 def _since(
     recent: Sequence[DayShare], nodes: Numbers, *, spread: float, bound: float
 ) -> tuple[int, float] | None:
@@ -291,12 +300,12 @@ def _log_ratio(hits: Numbers, n: Numbers, nodes: Numbers, spread: float) -> Numb
     Counts are divided by the spread: the quasi-likelihood of Wedderburn (1974), Biometrika 61(3), 439-447.
     """
     bad, good = hits[:, None] / spread, (n - hits)[:, None] / spread
-    usual = logsumexp(bad * np.log(nodes) + good * np.log1p(-nodes), axis=1)
-    worse = [
-        logsumexp(bad * np.log(p) + good * np.log1p(-p), axis=1)
-        for p in (nodes + (1 - nodes) * share for share in SHARES)
-    ]
-    ratio: Numbers = logsumexp(worse, axis=0) - math.log(len(SHARES)) - usual
+    shares = np.array(SHARES)[:, None]
+    usual, worse = (
+        logsumexp(bad * np.log(p) + good * np.log1p(-p), axis=1) - math.log(p.size)
+        for p in (nodes, (nodes + (1 - nodes) * shares).ravel())
+    )
+    ratio: Numbers = worse - usual
     return ratio
 
 
