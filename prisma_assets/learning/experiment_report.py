@@ -13,6 +13,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 20, 30, 40
 """Pixels round the plot for its labels."""
 _POINTS = 200
 """Looks that are drawn: more than a screen can tell apart add nothing."""
+_SCALED_FROM = 0.2
+"""Share of the units from which the vertical scale is taken."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,14 +119,19 @@ def picture(test: Row, verdicts: Sequence[Row]) -> str | None:
     if not points:
         return None
     points = points[:: max(1, len(points) // _POINTS)]
-    metric = points[-1][1]
+    metric, units = points[-1][1], points[-1][0]
+    # The first looks know so little that everything after them would be a line.
+    told = [m for n, m in points if n >= _SCALED_FROM * units]
     scale = _Scale(
-        units=max(n for n, _ in points),
-        low=min(0.0, -metric["margin"], *(m["low"] for _, m in points)),
-        high=max(0.0, metric["margin"], *(m["high"] for _, m in points)),
+        units=units,
+        low=min(-2 * metric["margin"], *(m["low"] for m in told)),
+        high=max(2 * metric["margin"], *(m["high"] for m in told)),
     )
     band = [(n, m["high"]) for n, m in points] + [(n, m["low"]) for n, m in reversed(points)]
-    marks = "".join(_mark(scale, v) for v in (0.0, metric["margin"], -metric["margin"]))
+    marks = "".join(
+        _mark(scale, v, dashed=v != 0) for v in (0.0, metric["margin"], -metric["margin"])
+    )
+    marks += "".join(_label(scale, v) for v in (scale.low, 0.0, scale.high))
     dots = "".join(f'<circle cx="{x}" cy="{y}" r="2.5" fill="#1f4e79"/>' for x, y in (scale.at(n, m["effect"]) for n, m in points))  # fmt: skip
     line = " ".join(f"{x},{y}" for x, y in (scale.at(n, m["effect"]) for n, m in points))
     shape = " ".join(f"{x},{y}" for x, y in (scale.at(n, v) for n, v in band))
@@ -151,14 +158,20 @@ class _Scale:
         """A place in the picture."""
         span = (self.high - self.low) or 1.0
         x = _LEFT + (_WIDTH - _LEFT - _RIGHT) * units / max(self.units, 1)
-        y = _TOP + (_HEIGHT - _TOP - _BOTTOM) * (self.high - effect) / span
+        seen = min(max(effect, self.low), self.high)
+        y = _TOP + (_HEIGHT - _TOP - _BOTTOM) * (self.high - seen) / span
         return round(x, 1), round(y, 1)
 
 
-def _mark(scale: _Scale, effect: float) -> str:
+def _mark(scale: _Scale, effect: float, *, dashed: bool) -> str:
     _, y = scale.at(0, effect)
-    dash = "" if effect == 0 else ' stroke-dasharray="4 4"'
+    dash = ' stroke-dasharray="4 4"' if dashed else ""
+    said = f'<text x="{_WIDTH - _RIGHT}" y="{y - 3}" text-anchor="end" fill="#777" font-size="10">margin</text>' if dashed else ""  # fmt: skip
     return (
-        f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}" stroke="#777"{dash}/>'
-        f'<text x="{_LEFT - 6}" y="{y + 4}" text-anchor="end">{effect:+.3g}</text>'
+        f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}" stroke="#777"{dash}/>{said}'
     )
+
+
+def _label(scale: _Scale, effect: float) -> str:
+    _, y = scale.at(0, effect)
+    return f'<text x="{_LEFT - 6}" y="{y + 4}" text-anchor="end">{effect:+.3g}</text>'
