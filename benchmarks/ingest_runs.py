@@ -18,9 +18,11 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
+import psutil
 import psycopg
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
@@ -175,12 +177,13 @@ def copy(url: str, bodies: int) -> float:
     return time.monotonic() - began
 
 
-def receiver(url: str, port: int) -> "Iterator[None]":
+@contextmanager
+def receiver(url: str, port: int) -> Iterator[psutil.Process]:
     """The receiver in a process of its own."""
     process = subprocess.Popen([sys.executable, "-c", RECEIVER, url, str(port)])
     try:
         wait_for(port)
-        yield
+        yield psutil.Process(process.pid)
     finally:
         process.terminate()
         process.wait()
@@ -195,10 +198,11 @@ def measure(seconds: int, rate: float, port: int) -> None:
         running_server(Settings(home=Path(home))) as urls,
     ):
         migrate(urls.prisma)
-        for _ in receiver(urls.prisma, port):
+        with receiver(urls.prisma, port) as process:
             Sender(port, rate).run(bodies[:WARM_UP])
-            sender = Sender(port, rate)
+            sender, before = Sender(port, rate), process.cpu_times()
             took = sender.run(bodies[WARM_UP:])
+            after = process.cpu_times()
         runs, spans, complete = counts(urls.prisma)
         copied = copy(urls.prisma, len(sender.took))
     times = sorted(sender.took)
@@ -207,10 +211,14 @@ def measure(seconds: int, rate: float, port: int) -> None:
         f"{sent:,} spans in {took:.1f} s: {sent / took:,.0f} spans/s; bodies of {size:,.0f} bytes"
     )
     for share in (0.5, 0.95, 0.99):
-        print(f"  P{share:.0%} acknowledged {times[int(share * (len(times) - 1))] * 1000:.0f} ms")
+        print(
+            f"  P{share * 100:.0f} acknowledged {times[int(share * (len(times) - 1))] * 1000:.0f} ms"
+        )
     expected = len(bodies) * TRACES
     print(f"  stored {spans:,} of {len(bodies) * BATCH:,} spans, {runs:,} of {expected:,} runs")
     print(f"  {complete:,} runs with the tokens and the price of their calls")
+    busy = after.user + after.system - before.user - before.system
+    print(f"  processor time of the receiver {busy:.1f} s; load {os.getloadavg()[0]:.1f}")
     print(f"COPY of as many rows: {copied:.1f} s, {sent / copied:,.0f} spans/s")
     if (spans, runs, complete) != (len(bodies) * BATCH, expected, expected):
         raise SystemExit("rows are missing")
