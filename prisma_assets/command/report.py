@@ -26,9 +26,15 @@ def _show_to_person(found: Mapping[str, Any]) -> None:
     )
     for step_id, roles in found["waiting_for"].items():
         say("", f"{step_id} waits for {' or '.join(roles) or 'the next run'}:")
-        if roles:
+        unmet = found["not_to_be_approved"].get(step_id)
+        if unmet:
             say(
-                f"  prisma-assets approve {found['execution_id']} {step_id} --as USER --decision approve --comment '...'"
+                f"  (not to be approved while `{unmet}` does not hold; its workpaper says what is missing)"
+            )
+        if roles:
+            decision = "changes" if unmet else "approve"
+            say(
+                f"  prisma-assets approve {found['execution_id']} {step_id} --as USER --decision {decision} --comment '...'"
             )
         say(f"  prisma-assets resume {found['execution_id']}")
     if found["stale_sign_offs"]:

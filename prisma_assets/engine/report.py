@@ -8,7 +8,7 @@ from typing import Any
 from prisma_assets.domain.workflow.stale import StaleSignOff
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.engine.question import Sheet
-from prisma_assets.engine.sign_off import missing_roles
+from prisma_assets.engine.sign_off import open_questions
 from prisma_assets.engine.stale import stale_sign_offs
 from prisma_assets.store.cancel import cancel_request
 from prisma_assets.store.compensation import CompensationRow, CompensationStore
@@ -20,7 +20,7 @@ async def report(store: WorkflowStore, execution: Execution, template: Template)
     """The execution and its steps as one JSON object; times in milliseconds, cost in US dollars, null when not known."""
     rows = await store.steps(execution.id)
     sheet = Sheet(template=template, execution=execution, records=rows)
-    missing = await missing_roles(store, execution, template)
+    questions = await open_questions(store, execution, template)
     compensations = CompensationStore(database=store.database)
     cancelled = await cancel_request(store.database, execution.id)
     return {
@@ -30,7 +30,10 @@ async def report(store: WorkflowStore, execution: Execution, template: Template)
         "template_sha256": execution.template_sha256,
         "status": execution.status,
         "steps": [_step(s.id, s.name, s.agent, rows.get(s.id)) for s in template.in_order()],
-        "waiting_for": {step: list(roles) for step, roles in missing.items()},
+        "waiting_for": {step: list(asked.missing) for step, asked in questions.items()},
+        "not_to_be_approved": {
+            step: asked.unmet for step, asked in questions.items() if asked.unmet
+        },
         "stale_sign_offs": [_stale(s) for s in await stale_sign_offs(store.database, sheet)],
         "compensations": [_compensation(r) for r in await compensations.all(execution.id)],
         "redos": [asdict(r) for r in await store.redos(execution.id)],

@@ -38,17 +38,15 @@ async def is_decided(store: WorkflowStore, execution: Execution, template: Templ
     return False
 
 
-async def missing_roles(
+async def open_questions(
     store: WorkflowStore, execution: Execution, template: Template
-) -> dict[str, tuple[str, ...]]:
-    """Roles that may sign now, by the id of each step that waits; none in an execution that is over."""
+) -> dict[str, Question]:
+    """What is asked of people, by the id of each step that waits; nothing in an execution that is over."""
     if execution.status not in RESUMABLE:
         return {}
     sheet = await _sheet(store, execution, template)
-    missing: dict[str, tuple[str, ...]] = {}
-    for step in waiting_for(template, sheet.records):
-        missing[step.id] = (await question(store.database, sheet, step)).missing
-    return missing
+    steps = waiting_for(template, sheet.records)
+    return {step.id: await question(store.database, sheet, step) for step in steps}
 
 
 async def _sheet(

@@ -123,6 +123,8 @@ class ExecutionReport(BaseModel):
     steps: list[StepReport]
     waiting_for: dict[str, list[str]]
     """Step to the roles whose signature is missing."""
+    not_to_be_approved: dict[str, str]
+    """Step that waits to the condition that must hold before an approval counts, while it does not."""
     duration_ms: int | None
     """Time in which a step was being worked on."""
     cost_usd: float | None

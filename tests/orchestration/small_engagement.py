@@ -17,7 +17,7 @@ from prisma_assets.definitions import build_defs
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.engine.library import TemplateLibrary
 from prisma_assets.engine.opening import Opening, open_execution
-from prisma_assets.engine.sign_off import give, missing_roles
+from prisma_assets.engine.sign_off import give, open_questions
 from prisma_assets.store.database import Database
 from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution, NewSignOff, StepRow
@@ -62,10 +62,8 @@ class SmallEngagement:
     def waiting(self) -> dict[str, tuple[str, ...]]:
         """Roles that may sign now, by step."""
         execution = self.execution
-        found: dict[str, tuple[str, ...]] = self.ask(
-            lambda store: missing_roles(store, execution, self.template)
-        )
-        return found
+        found = self.ask(lambda store: open_questions(store, execution, self.template))
+        return {step: asked.missing for step, asked in found.items()}
 
     def run(self) -> None:
         """One run of the execution, opened by the first."""

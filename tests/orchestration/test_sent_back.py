@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from prisma_assets.command.report import show
 from prisma_assets.domain.errors import InputError
 from prisma_assets.engagement.facts import books_sha256
 from prisma_assets.engine.redo import RedoRequest, redo
+from prisma_assets.engine.report import report
 
 SIGNED = {"kind": "RECON_APPROVAL", "roles": ["MANAGER"]}
 FACTS = """\
@@ -143,18 +145,29 @@ def test_what_is_not_sent_back_rests_on_the_books_it_was_done_on(firm, folder):
     assert "earlier_books" not in trial.execution(execution).context
 
 
-def test_nothing_unfinished_can_be_approved(firm, folder):
+def test_nothing_unfinished_can_be_approved(firm, folder, capsys):
     """A return without its receipt is not filed, whoever signs it; it comes back until the receipt is there."""
     signed = {**SIGNED, "approve_when": "output.open == 0"}
     trial, execution = opened(
         firm, folder, step("s1", sign_off=signed), answers={"s1": [{"open": 1}, {"open": 0}]}
     )
 
+    def advice():
+        found = trial.execution(execution)
+        told = trial.ask(lambda store: report(store, found, trial.template))
+        show(told, as_json=False)
+        return capsys.readouterr().out
+
     with pytest.raises(InputError, match=r"cannot be approved while `output.open == 0`"):
         trial.sign(execution, "s1", "max")
-
+    while_open = advice()
     trial.sign(execution, "s1", "max", "changes", "The receipt came in.")
     trial.run(execution)
+    once_it_holds = advice()
     trial.sign(execution, "s1", "max")
     trial.run(execution)
+
     assert trial.execution(execution).status == "COMPLETED"
+    assert "while `output.open == 0` does not hold" in while_open
+    assert "--decision changes" in while_open
+    assert "--decision approve" in once_it_holds
