@@ -50,7 +50,8 @@ from ab_tests t
 left join lateral (
     select verdict, reason, units, as_of from experiment_verdicts where ab_test_id = t.ab_test_id
     order by verdict_id desc limit 1) v on true
-where (%(ab_test_id)s::uuid is null or t.ab_test_id = %(ab_test_id)s)
+where t.kind = 'experiment'
+  and (%(ab_test_id)s::uuid is null or t.ab_test_id = %(ab_test_id)s)
   and (%(agent_id)s::text is null or t.agent_id = %(agent_id)s)
   and (%(status)s::text is null or t.status = %(status)s)
 order by t.created_at desc, t.ab_test_id
@@ -207,12 +208,12 @@ select verdict_id, as_of, verdict, reason, decided_at_units, units, data_sha256,
 from experiment_verdicts where ab_test_id = %(ab_test_id)s order by verdict_id
 
 -- exposure_counts --
--- Units that met each arm of the running experiments, and those seen in both. Key: ab_test_id, variant.
+-- Units that met each arm of the running experiments (rollouts apart), and those seen in both. Key: ab_test_id, variant.
 select t.ab_test_id::text, t.agent_id, t.name, t.traffic_split_b::float8 as split, e.variant, count(*) as units,
     count(*) filter (where e.is_crossed) as crossed, max(e.first_exposed_at) as latest
 from ab_tests t
 join experiment_exposures e using (ab_test_id)
-where t.status = 'running'
+where t.status = 'running' and t.kind = 'experiment'
 group by t.ab_test_id, e.variant
 order by t.ab_test_id, e.variant
 
