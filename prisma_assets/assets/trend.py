@@ -83,18 +83,19 @@ def trend_assets() -> list[dg.AssetsDefinition]:
     def performance_trends(context: dg.AssetExecutionContext) -> Result:
         """One row per day, agent and metric: slope over the eight weeks to that day, and whether it is more than chance.
 
-        Judged together with false discoveries held at one in ten; beside them the days on which a level changed.
+        Judged together with false discoveries held at one in ten; beside them, as of the last day of the run, the days of
+        26 weeks on which a level changed.
 
         Reads: agent_performance_metrics of 26 weeks. Writes: performance_trends, change_points. Key: as_of, agent_id, metric.
         Rebuild: a day's rows are deleted and written again in one transaction; doing it twice gives the same rows.
         """
-        from prisma_assets.learning.trend import judge_trends
+        from prisma_assets.learning.trend import date_changes, judge_trends
 
         database: LearningDatabase = context.resources.learning_database
         days, today = days_of(context), datetime.now(UTC).date()
-        return _trends_concluded(
-            database, database.run(lambda d: judge_trends(d, days, today=today))
-        )
+        judged = database.run(lambda d: judge_trends(d, days, today=today))
+        changes = database.run(lambda d: date_changes(d, days[-1], today=today))
+        return _trends_concluded(database, judged, changes=len(changes))
 
     @dg.asset(
         name=FORECASTS,
@@ -111,21 +112,24 @@ def trend_assets() -> list[dg.AssetsDefinition]:
     def agent_forecasts(context: dg.AssetExecutionContext) -> Result:
         """One row per day, agent, figure and day ahead: load, cost and accuracy of the next four weeks, with intervals.
 
+        A run over many days forecasts from the last of them: what the past did not know is nobody's plan any more.
+
         Reads: agent_performance_metrics of 26 weeks. Writes: agent_forecasts. Key: as_of, agent_id, metric, day.
         Rebuild: a day's forecasts are deleted and made again in one transaction; doing it twice gives the same rows.
         """
         from prisma_assets.learning.trend import make_forecasts
 
         database: LearningDatabase = context.resources.learning_database
-        days, today = days_of(context), datetime.now(UTC).date()
-        return _forecasts_concluded(
-            database, database.run(lambda d: make_forecasts(d, days, today=today))
-        )
+        as_of, today = days_of(context)[-1], datetime.now(UTC).date()
+        made = database.run(lambda d: make_forecasts(d, as_of, today=today))
+        return _forecasts_concluded(database, made)
 
     return [performance_trends, agent_forecasts]
 
 
-def _trends_concluded(database: LearningDatabase, judged: "Sequence[Judged]") -> Result:
+def _trends_concluded(
+    database: LearningDatabase, judged: "Sequence[Judged]", *, changes: int
+) -> Result:
     rows = [{**row, "as_of": one.as_of.isoformat()} for one in judged for row in one.trends]
     last = judged[-1]
     told = sorted(
@@ -142,7 +146,7 @@ def _trends_concluded(database: LearningDatabase, judged: "Sequence[Judged]") ->
         coverage=f"{len(last.trends)} of {len(last.window)} figures have 28 days of data",
         worse=sum(row["direction"] == "worse" for row in told),
         better=sum(row["direction"] == "better" for row in told),
-        change_points=len(last.change_points),
+        change_points=changes,
         plot=dg.MetadataValue.md(_drawn(last, told)),
     )
 
@@ -165,25 +169,18 @@ def _drawn(judged: "Judged", told: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines) or "no trend beyond chance that is large enough to matter"
 
 
-def _forecasts_concluded(database: LearningDatabase, made: "Sequence[Forecasts]") -> Result:
-    rows = [
-        {**row, "as_of": one.as_of.isoformat(), "day": row["day"].isoformat()}
-        for one in made
-        for row in one.rows
-    ]
-    last = made[-1]
-    forecast = {row["agent_id"] for row in last.rows}
+def _forecasts_concluded(database: LearningDatabase, made: "Forecasts") -> Result:
+    as_of = made.as_of.isoformat()
+    rows = [{**row, "as_of": as_of, "day": row["day"].isoformat()} for row in made.rows]
+    frame = _frame(rows, FORECAST_COLUMNS)
     return conclude(
         database,
         rows=len(rows),
-        shown=_by_agent(last),
-        checks=check_results(
-            FORECASTS, FORECAST_CHECKS, _frame(rows, FORECAST_COLUMNS), key=FORECAST_KEY
-        ),
-        as_of=str(last.as_of),
-        days=len(made),
-        coverage=f"{len(forecast)} of {last.agents} agents have 56 days of data",
-        plot=dg.MetadataValue.md(_ahead(last)),
+        shown=_by_agent(made),
+        checks=check_results(FORECASTS, FORECAST_CHECKS, frame, key=FORECAST_KEY),
+        as_of=as_of,
+        coverage=f"{len({row['agent_id'] for row in rows})} of {made.agents} agents have 56 days of data",
+        plot=dg.MetadataValue.md(_ahead(made)),
     )
 
 

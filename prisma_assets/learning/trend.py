@@ -28,7 +28,6 @@ class Judged:
     window: list[DailySeries]
     """Figures of agents with any data in the eight weeks."""
     trends: list[Row]
-    change_points: list[Row]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,44 +41,46 @@ class Forecasts:
 
 
 async def judge_trends(database: Database, days: Sequence[date], *, today: date) -> list[Judged]:
-    """Find and keep the trends and change points as of each of these days, in place of what was kept before.
+    """Find and keep the trends as of each of these days, in place of what was kept before.
 
     Args:
         database: Where counted days are read and trends kept.
         days: Last days of the windows, oldest first; not empty.
         today: Its figures, not complete yet, are left out.
     """
-    history = await _history(database, days, today=today)
+    history = await _history(database, days[0], days[-1], length=WINDOW_DAYS, today=today)
     judged = [_judge(history, day) for day in days]
     for one in judged:
         async with database.transaction() as transaction:
-            store = TrendStore(source=transaction)
-            await store.replace_trends(one.as_of, one.trends)
-            await store.replace_change_points(one.as_of, one.change_points)
+            await TrendStore(source=transaction).replace_trends(one.as_of, one.trends)
     return judged
 
 
-async def make_forecasts(
-    database: Database, days: Sequence[date], *, today: date
-) -> list[Forecasts]:
-    """Forecast and keep the four weeks after each of these days, in place of what was kept before.
+async def date_changes(database: Database, as_of: date, *, today: date) -> list[Row]:
+    """Find and keep the change points of the 26 weeks to a day, in place of those found on it before."""
+    history = await _history(database, as_of, as_of, length=HISTORY_DAYS, today=today)
+    days = _days(as_of, HISTORY_DAYS)
+    rows = [_change_row(point, days) for point in find_change_points(_series(history, days))]
+    async with database.transaction() as transaction:
+        await TrendStore(source=transaction).replace_change_points(as_of, rows)
+    return rows
 
-    Args:
-        database: Where counted days are read and forecasts kept.
-        days: Last days of the histories, oldest first; not empty.
-        today: Its figures, not complete yet, are left out.
-    """
-    history = await _history(database, days, today=today)
-    made = [_foresee(history, day) for day in days]
-    for one in made:
-        async with database.transaction() as transaction:
-            await TrendStore(source=transaction).replace_forecasts(one.as_of, one.rows)
+
+async def make_forecasts(database: Database, as_of: date, *, today: date) -> Forecasts:
+    """Forecast and keep the four weeks after a day, in place of what was forecast on it before."""
+    history = await _history(database, as_of, as_of, length=HISTORY_DAYS, today=today)
+    made = _foresee(history, as_of)
+    async with database.transaction() as transaction:
+        await TrendStore(source=transaction).replace_forecasts(as_of, made.rows)
     return made
 
 
-async def _history(database: Database, days: Sequence[date], *, today: date) -> History:
-    since = days[0] - timedelta(days=HISTORY_DAYS - 1)
-    until = min(days[-1], today - timedelta(days=1))
+async def _history(
+    database: Database, first: date, last: date, *, length: int, today: date
+) -> History:
+    """Figures of that many days before each day from `first` to `last`."""
+    since = first - timedelta(days=length - 1)
+    until = min(last, today - timedelta(days=1))
     found: dict[str, dict[date, DailyFigure]] = {}
     for figure in await daily_series(database, since=since, until=until):
         found.setdefault(figure.agent_id, {})[figure.day] = figure
@@ -88,15 +89,8 @@ async def _history(database: Database, days: Sequence[date], *, today: date) -> 
 
 def _judge(history: History, as_of: date) -> Judged:
     window = _series(history, _days(as_of, WINDOW_DAYS))
-    longer = _days(as_of, HISTORY_DAYS)
-    return Judged(
-        as_of=as_of,
-        window=window,
-        trends=[_trend_row(trend) for trend in find_trends(window)],
-        change_points=[
-            _change_row(point, longer) for point in find_change_points(_series(history, longer))
-        ],
-    )
+    trends = [_trend_row(trend) for trend in find_trends(window)]
+    return Judged(as_of=as_of, window=window, trends=trends)
 
 
 def _days(as_of: date, count: int) -> list[date]:

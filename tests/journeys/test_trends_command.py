@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from prisma_assets.agents.cards import firm_cards
-from prisma_assets.learning.trend import judge_trends, make_forecasts
+from prisma_assets.learning.trend import date_changes, judge_trends, make_forecasts
 from prisma_assets.store.database import Database
 from tests.orchestration.counted_days import write_drifting_firm
 
@@ -21,7 +21,8 @@ def judged(office):
     async def judge():
         async with Database(office.database_url) as database:
             await judge_trends(database, [AS_OF], today=date(2026, 7, 1))
-            await make_forecasts(database, [AS_OF], today=date(2026, 7, 1))
+            await date_changes(database, AS_OF, today=date(2026, 7, 1))
+            await make_forecasts(database, AS_OF, today=date(2026, 7, 1))
 
     write_drifting_firm(office.database_url, AGENTS, days=84, until=AS_OF)
     asyncio.run(judge())

@@ -124,6 +124,27 @@ def test_the_week_is_forecast(instance, firm):
     assert [v for d, v in loads if d >= 6] == pytest.approx([20] * 8, abs=5)
 
 
+def test_many_days_are_one_run_that_forecasts_from_its_last(instance, firm):
+    days = [AS_OF - timedelta(days=ago) for ago in (16, 15, 14)]
+    done = dg.materialize(
+        trend_assets(),
+        instance=instance,
+        resources={LEARNING_DATABASE: LearningDatabase(url=firm)},
+        tags={
+            "dagster/asset_partition_range_start": days[0].isoformat(),
+            "dagster/asset_partition_range_end": days[-1].isoformat(),
+        },
+    )
+
+    assert done.success
+    judged = (
+        "select distinct as_of from performance_trends where as_of between %s and %s order by 1"
+    )
+    assert rows(firm, judged, days[0], days[-1]) == [(day,) for day in days]
+    forecast = "select distinct as_of from agent_forecasts where as_of between %s and %s"
+    assert rows(firm, forecast, days[0], days[-1]) == [(days[-1],)]
+
+
 def test_a_day_before_any_data_says_nothing(instance, firm):
     early = date(2025, 1, 1)
     trends = materialised(instance, firm, "performance_trends", early)
