@@ -1,7 +1,7 @@
 """When facts are counted and learned from: every hour, every night, and when a fact about a day that is over comes late."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -34,18 +34,18 @@ def hourly_roll_up(
 ) -> dg.ScheduleDefinition:
     """Counts today, and just after midnight yesterday as well."""
 
-    def due() -> list[dg.RunRequest]:
+    def due(_context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
         today = now().date()
         days = [today] if now().hour else [today - timedelta(days=1), today]
-        hour = now().strftime("%Y-%m-%dT%H")
-        return [_request(f"roll_up:{hour}", day) for day in days]
+        for day in days:
+            yield _request(f"roll_up:{now():%Y-%m-%dT%H}", day)
 
     return dg.ScheduleDefinition(
         name="hourly_roll_up",
         job=job,
         cron_schedule=_AT_FIVE_PAST,
         execution_timezone="UTC",
-        execution_fn=lambda _context: due(),
+        execution_fn=due,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Counts today's facts every hour; the first time of a day also those of the day that is over.",
     )
@@ -56,16 +56,15 @@ def nightly_learning(
 ) -> dg.ScheduleDefinition:
     """Learns from the day that is over."""
 
-    def due() -> list[dg.RunRequest]:
-        yesterday = now().date() - timedelta(days=1)
-        return [_request("learn", yesterday)]
+    def due(_context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
+        yield _request("learn", now().date() - timedelta(days=1))
 
     return dg.ScheduleDefinition(
         name="nightly_learning",
         job=job,
         cron_schedule=_AT_NIGHT,
         execution_timezone="UTC",
-        execution_fn=lambda _context: due(),
+        execution_fn=due,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Counts the day that is over and draws what can be learned from it and those before.",
     )

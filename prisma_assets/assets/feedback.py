@@ -1,6 +1,7 @@
 """Feedback by day."""
 
-from typing import TYPE_CHECKING, Any
+from datetime import date, timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -10,10 +11,9 @@ from prisma_assets.assets.partition import DAYS, ONE_RUN, days_of
 from prisma_assets.assets.source import FEEDBACK
 from resources.learning import LEARNING_DATABASE, LearningDatabase
 
-if TYPE_CHECKING:
-    from datetime import date
-
 NAME = "feedback_daily"
+_DRAWN = 60
+"""Days in a plot, the last one counted at its end: as many characters as a line of the UI holds."""
 KEY = ["agent_id", "day"]
 CHECKS = [
     Check(
@@ -69,16 +69,23 @@ def feedback_assets() -> list[dg.AssetsDefinition]:
     return [feedback_daily]
 
 
-def _concluded(database: LearningDatabase, days: "list[date]", *, rows: int) -> Result:
+def _concluded(database: LearningDatabase, days: list[date], *, rows: int) -> Result:
     import pandas as pd
 
     from prisma_assets.store.roll_up import RollUpStore
 
     since, until = days[0], days[-1]
     found = database.run(lambda d: RollUpStore(source=d).feedback_to_check(since, until))
-    said = database.run(lambda d: RollUpStore(source=d).feedback_days(since=since, until=until))
+    begun = until - timedelta(days=_DRAWN - 1)
+    drawn = database.run(
+        lambda d: RollUpStore(source=d).feedback_days(since=min(begun, since), until=until)
+    )
+    said = [row for row in drawn if row["day"] >= since]
     frame = pd.DataFrame(found, columns=["agent_id", "day", "feedback", "uncounted", "rating"])
-    by_day = [float(sum(r["feedback"] for r in said if r["day"] == day)) for day in days[-60:]]
+    by_day = [
+        float(sum(r["feedback"] for r in drawn if r["day"] == begun + timedelta(days=n)))
+        for n in range(_DRAWN)
+    ]
     return conclude(
         database,
         rows=rows,

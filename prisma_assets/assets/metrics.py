@@ -1,7 +1,7 @@
 """How agents did, by hour and by day."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 HOURLY, DAILY = "agent_metrics_hourly", "agent_metrics_daily"
 _DRAWN = 60
-"""Days or hours in a plot: as many characters as a line of the UI holds."""
+"""Days in a plot, the last one counted at its end: as many characters as a line of the UI holds."""
 _SHOWN_QUARANTINED = 500
 """Facts set aside that a check looks at; the first twenty are shown."""
 
@@ -140,7 +140,7 @@ def _days_counted(
     from prisma_assets.store.roll_up import RollUpStore
 
     since, until = days[0], days[-1]
-    drawn = days[-_DRAWN:]
+    drawn = [until - timedelta(days=n) for n in reversed(range(_DRAWN))]
     windows = database.run(lambda d: RollUpStore(source=d).windows_to_check("1d", since, until))
     volumes = database.run(lambda d: RollUpStore(source=d).day_volumes(since, until))
     series = database.run(lambda d: daily_series(d, since=drawn[0], until=until))
@@ -149,7 +149,7 @@ def _days_counted(
     return conclude(
         database,
         rows=rows,
-        shown=_by_agent(series),
+        shown=_by_agent([f for f in series if f.day >= since]),
         checks=[
             *_checked(DAILY, DAY_CHECKS, windows, (WINDOW_COLUMNS, WINDOW_KEY)),
             *_checked(DAILY, VOLUME_CHECKS, over, (VOLUME_COLUMNS, VOLUME_KEY)),
