@@ -252,7 +252,7 @@ def test_the_openapi_document_describes_every_path(api):
         "/templates", "/templates/{name}", "/templates/{name}/graph.svg", "/agents", "/agents/{agent_id}",
         "/executions", "/executions/{execution_id}", "/executions/{execution_id}/events",
         "/executions/{execution_id}/cancel", "/executions/{execution_id}/sign-offs",
-        "/executions/{execution_id}/resume",
+        "/executions/{execution_id}/resume", "/feedback",
     } == set(document["paths"])  # fmt: skip
     operations = [o for path in document["paths"].values() for o in path.values()]
     assert all(o["summary"] and o.get("description") for o in operations)
