@@ -95,13 +95,13 @@ def _say_trends(found: "Sequence[Row]", told: "Sequence[Row]", points: "Sequence
 
 def _line(row: "Row") -> list[Any]:
     from prisma_assets.domain.learning.tracked import Tracked
-    from prisma_assets.domain.learning.trend_text import trend_sentence
+    from prisma_assets.domain.learning.trend_text import level_sentence, trend_sentence
 
-    said = trend_sentence(
-        Tracked(row["metric"]), level=row["level"], change=row["change"], days=row["days"]
-    )
-    means = row["direction"] if row["is_significant"] else "no trend"
-    return [row["agent_id"], said, means, f"{row['q']:.3f}"]
+    metric, level, days = Tracked(row["metric"]), row["level"], row["days"]
+    if row["is_significant"]:
+        said = trend_sentence(metric, level=level, change=row["change"], days=days)
+        return [row["agent_id"], said, row["direction"], f"{row['q']:.2g}"]
+    return [row["agent_id"], level_sentence(metric, level=level, days=days), "no trend", f"{row['q']:.2g}"]  # fmt: skip
 
 
 def _weeks(rows: "Sequence[Row]") -> list[list[Any]]:

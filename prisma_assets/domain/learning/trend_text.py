@@ -43,6 +43,11 @@ def trend_sentence(metric: Tracked, *, level: float, change: float, days: int) -
     return f"{_NAMES[metric]} {verb} by {figure(metric, abs(change))} over {days} days with data, to about {about}"
 
 
+def level_sentence(metric: Tracked, *, level: float, days: int) -> str:
+    """One sentence without a full stop about a figure without a trend: "accuracy about 93.1 % over 56 days with data"."""
+    return f"{_NAMES[metric]} about {figure(metric, level)} over {days} days with data"
+
+
 def change_sentence(metric: Tracked, *, at: date, before: float, after: float) -> str:
     """One sentence without a full stop: "accuracy has been 88.0 % since 2026-03-04, before it was 93.1 %"."""
     now, then = figure(metric, after), figure(metric, before)
