@@ -4,9 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
-from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.monitoring.alert import Alert, found
 from prisma_assets.domain.monitoring.alert_figure import Part, baseline, level, words
 from prisma_assets.domain.monitoring.alert_rule import Rule
@@ -130,49 +128,6 @@ async def look(
         opened=len(opened), resolved=resolved, escalated=escalated, unsilenced=unsilenced,
         moved=sum(t.is_step for t in turns), hours=len(hours),
     )  # fmt: skip
-
-
-async def resolve_by_hand(database: Database, alert_id: str, *, by: str, reason: str) -> None:
-    """End an alert because a person says so; its rule begins anew, and tells it again if the trouble goes on.
-
-    Raises:
-        InputError: There is no such alert, or it is over.
-    """
-    async with database.transaction() as tx:
-        await AlertRuleStore(source=tx).lock()
-        row = await known_alert(AlertStore(source=tx), alert_id)
-        if row["status"] == "resolved":
-            raise InputError(f"alert {alert_id} is over already, since {row['resolved_at']:%Y-%m-%d %H:%M} UTC")  # fmt: skip
-        fingerprint = f"{row['rule_id']}:{row['subject_id']}"
-        await AlertStore(source=tx).resolve([fingerprint], by=by, resolution=reason)
-        await AlertRuleStore(source=tx).forget(row["rule_id"], row["subject_id"])
-
-
-async def acknowledge(database: Database, alert_id: str, *, by: str) -> None:
-    """Say that somebody looks after an alert; it is told no more until it is over.
-
-    Raises:
-        InputError: There is no such alert, or it is over.
-    """
-    store = AlertStore(source=database)
-    row = await known_alert(store, alert_id)
-    if not await store.acknowledge(alert_id, by=by) and row["status"] != "acknowledged":
-        raise InputError(f"alert {alert_id} is over; `prisma-assets alerts list` shows those that are not")  # fmt: skip
-
-
-async def known_alert(store: AlertStore, alert_id: str) -> dict[str, Any]:
-    """The alert of that id.
-
-    Raises:
-        InputError: There is none.
-    """
-    try:
-        row = await store.alert(str(UUID(alert_id)))
-    except ValueError:
-        row = None
-    if row is None:
-        raise InputError(f"no alert has the id {alert_id}; `prisma-assets alerts list` shows them")
-    return row
 
 
 def _by_key(known: Iterable[Known]) -> dict[Key, Known]:

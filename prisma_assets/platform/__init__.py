@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from prisma_assets.domain.learning.feedback import Feedback
     from prisma_assets.platform.experiment import ABTestManager
     from prisma_assets.platform.improvement import ImprovementEngine
+    from prisma_assets.platform.monitoring import MonitoringDashboard
     from prisma_assets.platform.workflow import WorkflowEngine
     from prisma_assets.store.event_bus import EventBus
 
@@ -19,6 +20,7 @@ __all__ = [
     "EventBus",
     "Feedback",
     "ImprovementEngine",
+    "MonitoringDashboard",
     "WorkflowEngine",
 ]
 
@@ -28,6 +30,7 @@ _HOMES = {
     "EventBus": "prisma_assets.store.event_bus",
     "Feedback": "prisma_assets.domain.learning.feedback",
     "ImprovementEngine": "prisma_assets.platform.improvement",
+    "MonitoringDashboard": "prisma_assets.platform.monitoring",
     "WorkflowEngine": "prisma_assets.platform.workflow",
 }
 

@@ -57,6 +57,10 @@ class AlertRuleStore:
         """Have a rule hold no more; False when nobody has set one of that id."""
         return await self.source.execute("end_alert_rule", {"rule_id": rule_id, "by": by}) == 1
 
+    async def revive(self, rule_id: str) -> None:
+        """Have a rule that was ended hold again."""
+        await self.source.execute("revive_alert_rule", {"rule_id": rule_id})
+
     async def lock(self) -> None:
         """Let nobody else change what rules know until this transaction ends."""
         await self.source.fetch("lock_alert_rules")

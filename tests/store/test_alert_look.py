@@ -11,7 +11,7 @@ from prisma_assets.agents.cards import firm_cards
 from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.monitoring.alert_figure import Part
 from prisma_assets.domain.monitoring.alert_rule import Condition, Kind, Metric, Rule
-from prisma_assets.learning import alert
+from prisma_assets.learning import alert, alert_act
 from prisma_assets.store.alert import AlertStore
 from prisma_assets.store.alert_rule import AlertRuleStore
 from prisma_assets.store.database import Database
@@ -330,12 +330,12 @@ def test_resolved_by_hand_it_is_told_again_when_it_goes_on(watched):
     watched.look()
     (alert_id,) = watched.sql("select alert_id::text from agent_monitoring_alerts")[0]
 
-    watched.ask(lambda d: alert.resolve_by_hand(d, alert_id, by="max", reason="restarted"))
+    watched.ask(lambda d: alert_act.resolve_by_hand(d, alert_id, by="max", reason="restarted"))
     assert watched.alerts() == []
     with pytest.raises(InputError, match="is over already"):
-        watched.ask(lambda d: alert.resolve_by_hand(d, alert_id, by="max", reason="again"))
+        watched.ask(lambda d: alert_act.resolve_by_hand(d, alert_id, by="max", reason="again"))
     with pytest.raises(InputError, match="is over; "):
-        watched.ask(lambda d: alert.acknowledge(d, alert_id, by="max"))
+        watched.ask(lambda d: alert_act.acknowledge(d, alert_id, by="max"))
 
     assert watched.look(minutes(1)).opened == 1
 
@@ -343,7 +343,7 @@ def test_resolved_by_hand_it_is_told_again_when_it_goes_on(watched):
 @pytest.mark.parametrize("alert_id", ["nonsense", "00000000-0000-0000-0000-000000000000"])
 def test_an_unknown_alert_is_refused(watched, alert_id):
     with pytest.raises(InputError, match=f"no alert has the id {alert_id}"):
-        watched.ask(lambda d: alert.acknowledge(d, alert_id, by="max"))
+        watched.ask(lambda d: alert_act.acknowledge(d, alert_id, by="max"))
 
 
 def test_a_sign_off_that_waits_is_told_and_over_once_given(watched):

@@ -114,6 +114,10 @@ on conflict (rule_id) do nothing
 -- A rule that holds no more. Rows touched: none when none of that id is in force.
 update alert_rules set ended_at = clock_timestamp(), ended_by = %(by)s where rule_id = %(rule_id)s and ended_at is null
 
+-- revive_alert_rule --
+-- A rule somebody ended and somebody wants again.
+update alert_rules set ended_at = null, ended_by = null where rule_id = %(rule_id)s
+
 -- alert_rules_in_force --
 -- Rules people have set. Key: rule_id.
 select rule_id, rule, created_by, created_at from alert_rules where ended_at is null order by created_at, rule_id
