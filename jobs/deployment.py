@@ -3,15 +3,19 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from prisma_assets.domain.experiments.rollout import Advance, Complete, TakeBack, Wait
 from prisma_assets.engine.library import TemplateLibrary
 from prisma_assets.engine.pinning import pinned_template
-from prisma_assets.learning.rollback import Reopened, Taken, reopen, take_back
-from prisma_assets.learning.rollout import Looked, look
 from prisma_assets.store.database import Database
+
+if TYPE_CHECKING:
+    from prisma_assets.learning.rollback import Reopened, Taken
+    from prisma_assets.learning.rollout import Looked
 
 BREACH_TAG = "prisma/breach_id"
 """Names the breach a rollback run serves; without it a run serves all that are open."""
@@ -31,7 +35,9 @@ def rollout_job(
         tags={"dagster/compute_kind": "statistics"},
     )
     def look_at_rollouts(context: dg.OpExecutionContext) -> dg.Output[None]:
-        async def at_all() -> list[Looked]:
+        from prisma_assets.learning.rollout import look
+
+        async def at_all() -> "list[Looked]":
             async with Database(context.resources.database_url, max_size=2) as database:
                 return await look(database, now=now())
 
@@ -69,6 +75,17 @@ def rollback_job(library: TemplateLibrary) -> dg.JobDefinition:
     return job
 
 
+def drill_job() -> UnresolvedAssetJobDefinition:
+    """Practise the rollback on rollouts that never were."""
+    return dg.define_asset_job(
+        "rollback_drill_job",
+        selection=dg.AssetSelection.groups("drills"),
+        executor_def=dg.in_process_executor,
+        tags={"dagster/max_runtime": 600},
+        description="Measures how often a rollout is taken back for nothing and how soon for something; touches nobody's work.",
+    )
+
+
 def _rollback_ops(prefix: str, library: TemplateLibrary) -> tuple[dg.OpDefinition, dg.OpDefinition]:
     """The two steps of taking a version back; op names are unique in a code location."""
 
@@ -81,9 +98,11 @@ def _rollback_ops(prefix: str, library: TemplateLibrary) -> tuple[dg.OpDefinitio
         tags={"dagster/compute_kind": "rollback"},
     )
     def take_back_versions(context: dg.OpExecutionContext) -> dg.Output[None]:
+        from prisma_assets.learning.rollback import take_back
+
         wanted = context.run.tags.get(BREACH_TAG)
 
-        async def serve() -> list[Taken]:
+        async def serve() -> "list[Taken]":
             async with Database(context.resources.database_url, max_size=2) as database:
                 open_ = await database.fetch("unserved_breaches", {"limit": _MOST})
                 ids = [b["breach_id"] for b in open_ if wanted in (None, b["breach_id"])]
@@ -105,7 +124,9 @@ def _rollback_ops(prefix: str, library: TemplateLibrary) -> tuple[dg.OpDefinitio
         tags={"dagster/compute_kind": "rollback"},
     )
     def reopen_steps(context: dg.OpExecutionContext) -> dg.Output[None]:
-        async def open_all() -> list[Reopened]:
+        from prisma_assets.learning.rollback import reopen
+
+        async def open_all() -> "list[Reopened]":
             async with Database(context.resources.database_url, max_size=4) as database:
                 return await reopen(database, lambda e: pinned_template(database, e, library))
 
@@ -116,7 +137,7 @@ def _rollback_ops(prefix: str, library: TemplateLibrary) -> tuple[dg.OpDefinitio
     return take_back_versions, reopen_steps
 
 
-def _said(one: Looked) -> str:
+def _said(one: "Looked") -> str:
     match one.move:
         case Advance(to=to):
             return f"advances to stage {to + 1}"
@@ -128,7 +149,7 @@ def _said(one: Looked) -> str:
             return f"waits: {reason}"
 
 
-def _looked_table(looked: list[Looked]) -> str:
+def _looked_table(looked: "list[Looked]") -> str:
     lines = [
         f"| {o.deployment.agent_id} | {o.deployment.to_version} | {o.deployment.traffic_pct} % | {o.units} | {_said(o)} |"
         for o in looked
@@ -136,7 +157,7 @@ def _looked_table(looked: list[Looked]) -> str:
     return "\n".join(["| agent | version | share | new units | |", "|---|---|---|---|---|", *lines])
 
 
-def _taken_table(taken: list[Taken]) -> str:
+def _taken_table(taken: "list[Taken]") -> str:
     lines = [
         f"| {t.deployment.agent_id} | {t.deployment.to_version} | {t.deployment.from_version} | {t.steps} | {t.executions} | {t.reason} |"
         for t in taken
@@ -145,6 +166,6 @@ def _taken_table(taken: list[Taken]) -> str:
     return "\n".join([*head, *lines])
 
 
-def _reopened_table(found: list[Reopened]) -> str:
+def _reopened_table(found: "list[Reopened]") -> str:
     lines = [f"| {r.execution_id} | {', '.join(r.steps)} | {r.left_because or 'open again'} |" for r in found]  # fmt: skip
     return "\n".join(["| execution | steps | |", "|---|---|---|", *lines])

@@ -6,15 +6,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from jobs.deployment import BREACH_TAG
 from prisma_assets.domain.errors import PrismaError
-from prisma_assets.learning.rollback import MOST_ATTEMPTS
 from prisma_assets.store.database import Database
 from prisma_assets.store.deployment import ROLLING, DeploymentStore
 
 INTERVAL_SECONDS = 60
 """Stages last hours; harm that has shown itself is taken back a minute later at most."""
+MOST_ATTEMPTS = 5
+"""A rollback that fails so often is left to people, who are told: a sensor that asks for ever hides the trouble."""
 MAX_PER_TICK = 20
 """One deployment per agent is open, and each has one breach."""
 
@@ -67,6 +69,18 @@ def guardrail_rollback_sensor(job: dg.JobDefinition) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={"database_url"},
         description="Asks for one rollback per breach of a guardrail, again when one failed, and after five attempts for a person.",
+    )
+
+
+def weekly_drill(job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    """Practises the rollback."""
+    return dg.ScheduleDefinition(
+        name="weekly_drill",
+        job=job,
+        cron_schedule="0 3 * * 0",  # Sundays, when nobody waits
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Practises the rollback on rollouts that never were, and publishes its false alarms and its delay.",
     )
 
 

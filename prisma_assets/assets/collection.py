@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from prisma_assets.assets.drill import drill_assets
 from prisma_assets.assets.experiment import experiment_assets
 from prisma_assets.assets.feedback import feedback_assets
 from prisma_assets.assets.ledger import ledger_assets
@@ -22,5 +23,6 @@ def all_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
         *theme_assets(),
         *opportunity_assets(),
         *ledger_assets(),
+        *drill_assets(),
         *experiment_assets(),
     ]

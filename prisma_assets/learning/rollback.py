@@ -19,8 +19,6 @@ from prisma_assets.store.workflow_record import Execution
 
 BY = "rollback"
 """Who does it, in histories."""
-MOST_ATTEMPTS = 5
-"""A rollback that fails so often is left to people, who are told: a sensor that asks for ever hides the trouble."""
 REOPENED_AT_ONCE = 200
 """Executions whose steps one run opens; the sensor asks again for the rest."""
 
