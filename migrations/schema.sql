@@ -633,6 +633,8 @@ CREATE TABLE agent_runs (
 CREATE INDEX agent_runs_by_start ON agent_runs (started_at);
 CREATE INDEX agent_runs_by_record ON agent_runs (recorded_at);
 CREATE INDEX agent_runs_by_experiment ON agent_runs (ab_test_id, recorded_at) WHERE ab_test_id IS NOT NULL;
+CREATE INDEX agent_runs_by_experiment_task ON agent_runs (ab_test_id, coalesce(task_id, run_key)) WHERE ab_test_id IS NOT NULL;
+CREATE INDEX agent_runs_by_experiment_file ON agent_runs (ab_test_id, engagement_id) WHERE ab_test_id IS NOT NULL;
 
 -- Calls of a model may be reported before or after the run they belong to, with other spans between the two.
 CREATE TABLE agent_spans (

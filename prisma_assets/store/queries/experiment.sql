@@ -118,28 +118,37 @@ where x.variant <> excluded.variant or excluded.is_crossed
 -- ripe_units --
 -- New units of experiments, in order, up to the first whose time is not over, with their outcomes: shares of failed attempts,
 -- geometric means of milliseconds and dollars (none where an attempt has no price), means of accuracy and rating.
--- Key: ab_test_id, exposure_id.
+-- Key: ab_test_id, exposure_id. Each `offset 0` keeps a look by index per experiment or unit: otherwise whole tables are read.
 with fresh as materialized (
     select e.*, t.assignment_unit, e.first_exposed_at + t.outcome_hours * interval '1 hour' as until,
         bool_and(greatest(e.first_exposed_at + t.outcome_hours * interval '1 hour', e.recorded_at) <= %(as_of)s)
             over (partition by e.ab_test_id order by e.exposure_id) as is_ripe
     from unnest(%(ab_test_ids)s::uuid[], %(after)s::bigint[]) as a (ab_test_id, after)
     join ab_tests t using (ab_test_id)
-    join experiment_exposures e on e.ab_test_id = a.ab_test_id and e.exposure_id > a.after
+    cross join lateral (
+        select * from experiment_exposures x where x.ab_test_id = a.ab_test_id and x.exposure_id > a.after offset 0) e
 ), ripe as materialized (
     select * from fresh where is_ripe
 ), outcomes as (
     select r.exposure_id, c.outcome, c.duration_ms::float8 as ms, c.cost_usd::float8 as usd, null::float8 as accuracy,
         c.price_version, c.agent_version
     from ripe r
-    join agent_cost_tracking c on c.ab_test_id = r.ab_test_id and c.experiment_unit = r.unit
-    where r.source = 'gateway' and c.incurred_at between r.first_exposed_at and r.until
+    cross join lateral (
+        select * from agent_cost_tracking x
+        where x.ab_test_id = r.ab_test_id and x.experiment_unit = r.unit and x.incurred_at between r.first_exposed_at and r.until
+        offset 0) c
+    where r.source = 'gateway'
     union all
     select r.exposure_id, o.outcome, o.duration_ms, o.cost_usd::float8, o.accuracy, o.price_version, o.agent_version
     from ripe r
-    join agent_runs o on o.ab_test_id = r.ab_test_id and o.started_at between r.first_exposed_at and r.until
-        and case r.assignment_unit when 'engagement' then o.engagement_id else coalesce(o.task_id, o.run_key) end = r.unit
-    where r.source = 'reported'
+    cross join lateral (
+        select * from agent_runs x
+        where x.ab_test_id = r.ab_test_id and coalesce(x.task_id, x.run_key) = r.unit and r.assignment_unit <> 'engagement'
+        union all
+        select * from agent_runs x
+        where x.ab_test_id = r.ab_test_id and x.engagement_id = r.unit and r.assignment_unit = 'engagement'
+        offset 0) o
+    where r.source = 'reported' and o.started_at between r.first_exposed_at and r.until
 ), runs as (
     select exposure_id, avg((outcome <> 'ok')::int)::float8 as error_rate, max(price_version) as price_version,
         case when count(ms) < count(*) then null when min(ms) <= 0 then 0 else exp(avg(ln(nullif(ms, 0)))) end as response_time,
