@@ -1,5 +1,7 @@
 """Agents under experiment: who gets which version, in real runs of a real job."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -10,7 +12,9 @@ from prisma_assets.agents.cards import firm_cards
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.agents.version import with_changes
 from prisma_assets.domain.experiments.assignment import is_treated
+from prisma_assets.domain.learning.feedback import read_feedback
 from prisma_assets.engine.opening import Opening, checked, store_opening
+from prisma_assets.store.feedback import FeedbackStore
 
 AGENT = "audit-risk-013"
 TEST = "00000000-0000-4000-8000-0000000000a1"
@@ -58,8 +62,6 @@ def start(database, *, unit: str = "engagement", test: str = TEST, split: float 
 
 def open_for(trial, engagement: str | None) -> str:
     """A new execution for a client's file."""
-    from dataclasses import replace
-
     ready = checked(
         Opening(
             template=trial.template,
@@ -114,6 +116,24 @@ def test_exposure_is_recorded_once_per_unit_and_steps_say_their_arm(firm, databa
     assert exposure["unit"] == "file-once"
     assert {(s["ab_test_id"], s["variant"]) for s in steps} == {(test, exposure["variant"])}
     assert len(steps) == 4
+
+
+def test_feedback_on_a_step_counts_for_the_arm_the_step_had(firm, database):
+    """People rate a step and know of no experiment."""
+    trial = firm(FIRST)
+    test = start(database, test="00000000-0000-4000-8000-0000000000a8")
+    opened = open_for(trial, "file-rated")
+    trial.run(opened)
+    step = trial.steps(opened)["first"].step_execution_id
+    said = {
+        "agent_id": AGENT, "source": "user", "feedback_type": "rating", "rating": 4, "submitted_by": "ana", "step_execution_id": step,
+    }  # fmt: skip
+    given = read_feedback(said, agents=frozenset({AGENT}), now=datetime.now(UTC))
+    trial.ask(lambda s: FeedbackStore(source=s.database).add([given], live_versions={AGENT: "1.0.0"}))  # fmt: skip
+
+    [stored] = rows(database, "select ab_test_id::text, variant, agent_version from agent_feedback where step_execution_id = %s", step)  # fmt: skip
+    [exposure] = rows(database, "select variant, agent_version from experiment_exposures where ab_test_id = %s", test)  # fmt: skip
+    assert stored == {"ab_test_id": test, **exposure}
 
 
 def test_file_begun_before_the_experiment_goes_on_as_it_was_begun(firm, database):
