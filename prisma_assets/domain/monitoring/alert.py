@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Literal
 
 from prisma_assets.domain.monitoring.alert_rule import Condition, Kind, Metric, Rule, Severity
-from prisma_assets.domain.monitoring.anomaly_explanation import number
+from prisma_assets.domain.monitoring.figure import number
 from prisma_assets.domain.notification.notification import Notification, Recipient
 
 Scope = Literal["agent", "workflow", "system"]

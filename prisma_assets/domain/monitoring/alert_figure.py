@@ -7,7 +7,7 @@ from statistics import fmean, median
 from prisma_assets.domain.monitoring.alert import shown, span, title
 from prisma_assets.domain.monitoring.alert_rule import Condition, Metric, Rule
 from prisma_assets.domain.monitoring.alert_state import Level
-from prisma_assets.domain.monitoring.anomaly_explanation import number
+from prisma_assets.domain.monitoring.figure import number
 
 LEAST_DAYS = 7
 """Days before anything is usual: a week has one of each weekday."""

@@ -2,6 +2,7 @@
 
 from prisma_assets.domain.monitoring.anomaly_judgement import Evidence, Sign
 from prisma_assets.domain.monitoring.anomaly_novelty import COARSE_LAGS, COARSE_WIDTH, LAGS
+from prisma_assets.domain.monitoring.figure import number
 
 
 def explain(evidence: Evidence, value: float, *, name: str = "value", unit: str = "") -> str:
@@ -21,13 +22,6 @@ def explain(evidence: Evidence, value: float, *, name: str = "value", unit: str 
     within = "within the " if usual.low <= value <= usual.high else ""
     reasons = "; ".join(_reason(sign, evidence, suffix) for sign in evidence.signs)
     return f"{name} {number(value)}{suffix}, {within}{span}{hour}; {reasons}"
-
-
-def number(value: float) -> str:
-    """Three significant digits, whole numbers from a thousand on."""
-    if value and not 1e-4 <= abs(value) < 1e15:
-        return f"{value:.3g}"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{float(f'{value:.3g}'):g}"
 
 
 def _reason(sign: Sign, evidence: Evidence, suffix: str) -> str:

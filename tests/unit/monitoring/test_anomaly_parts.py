@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prisma_assets.domain.monitoring.anomaly_explanation import explain, number
+from prisma_assets.domain.monitoring.anomaly_explanation import explain
 from prisma_assets.domain.monitoring.anomaly_gate import COOLDOWN, FORGIVEN_DAYS, WARM_UP, Gate
 from prisma_assets.domain.monitoring.anomaly_judgement import Evidence, Finding, Sign, Usual
 from prisma_assets.domain.monitoring.anomaly_memory import Memory, RankMemory
@@ -17,6 +17,7 @@ from prisma_assets.domain.monitoring.anomaly_novelty import (
     fine_novelty,
     level_shift,
 )
+from prisma_assets.domain.monitoring.figure import number
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
