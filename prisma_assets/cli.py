@@ -7,6 +7,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from prisma_assets.command import (
+    alert,
     anomalies,
     budget,
     catalogue,
@@ -47,6 +48,7 @@ for part in (
     sample,
     workflow,
     notification,
+    alert,
     catalogue,
     anomalies,
     experiment,

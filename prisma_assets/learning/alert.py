@@ -73,15 +73,19 @@ class _Turn:
 
 
 async def due(
-    database: Database, *, agents: Collection[str], at: datetime, parts: Sequence[Part] = ()
+    database: Database,
+    *,
+    agents: Collection[str],
+    at: datetime,
+    parts: Sequence[Part] | None = None,
 ) -> list[str]:
     """What a look would change now: a text per thing, none when it would change nothing that matters."""
     rules = await AlertRuleStore(source=database).rules()
-    shown = await readings(database, rules, agents=agents, at=at, parts=parts)
+    shown = await readings(database, rules, agents=agents, at=at, parts=parts or ())
     known = _by_key(await AlertRuleStore(source=database).known())
     hours = await new_hours(database, at=at)
     turns = _turns(shown, known, at)
-    gone = _gone(known, rules, shown)
+    gone = _gone(known, _unlisted(rules, parts), shown)
     active = await AlertStore(source=database).active()
     silent = await _silences_over(database, active, at)
     return [
@@ -94,7 +98,11 @@ async def due(
 
 
 async def look(
-    database: Database, *, agents: Collection[str], at: datetime, parts: Sequence[Part] = ()
+    database: Database,
+    *,
+    agents: Collection[str],
+    at: datetime,
+    parts: Sequence[Part] | None = None,
 ) -> Looked:
     """Look at every rule and do what follows. The same look again changes nothing; looks at once do it once.
 
@@ -102,13 +110,13 @@ async def look(
         database: Where rules, facts and alerts are.
         agents: Ids of the firm's agents.
         at: Now.
-        parts: Sensors and schedules that ought to run.
+        parts: Sensors and schedules that ought to run; None: nobody has looked at them.
     """
     rules = await AlertRuleStore(source=database).rules()
     hours = await new_hours(database, at=at)
     heard = await listen(database, hours)
     shown = [
-        *await readings(database, rules, agents=agents, at=at, parts=parts),
+        *await readings(database, rules, agents=agents, at=at, parts=parts or ()),
         *anomaly_readings(rules, heard),
     ]
     async with database.transaction() as tx:
@@ -119,7 +127,7 @@ async def look(
         await _keep_heard(tx, heard)
         opened = await AlertStore(source=tx).raise_all(_alerts(turns, Event.OPENED), at=at)
         await AlertStore(source=tx).refresh(_alerts(turns, None), at=at)
-        resolved = await _resolve(tx, turns, _gone(known, rules, shown), at)
+        resolved = await _resolve(tx, turns, _gone(known, _unlisted(rules, parts), shown), at)
         changed = [t.known for t in turns if t.before != t.known]
         await store.keep(changed)
         unsilenced = await AlertStore(source=tx).end_silences_over(at=at)
@@ -162,16 +170,20 @@ def _alert(rule: Rule, reading: Reading) -> Alert:
     return replace(alert, baseline=baseline(rule, figure))
 
 
+def _unlisted(rules: Sequence[Rule], parts: Sequence[Part] | None) -> set[str]:
+    """Rules that were not shown everything there is: hours come one by one, and nobody may have looked at the sensors."""
+    return {r.id for r in rules if r.threshold is None or (parts is None and r.about == "part")}
+
+
 def _gone(
-    known: Mapping[Key, Known], rules: Sequence[Rule], shown: Sequence[Reading]
+    known: Mapping[Key, Known], unlisted: Collection[str], shown: Sequence[Reading]
 ) -> list[Known]:
     """What was in trouble and is no more there to look at: a sign-off given, a budget or a rule ended."""
     seen = {(r.rule.id, r.subject.id) for r in shown}
-    listed = {rule.id for rule in rules if rule.threshold is None}
     return [
         each
         for key, each in known.items()
-        if key not in seen and key[0] not in listed and not each.state.is_at_rest
+        if key not in seen and key[0] not in unlisted and not each.state.is_at_rest
     ]
 
 

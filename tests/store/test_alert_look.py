@@ -75,10 +75,10 @@ class Watched:
 
         return asyncio.run(opened())
 
-    def look(self, at=NOW, parts=()):
+    def look(self, at=NOW, parts=None):
         return self.ask(lambda d: alert.look(d, agents=AGENTS, at=at, parts=parts))
 
-    def due(self, at=NOW, parts=()):
+    def due(self, at=NOW, parts=None):
         return self.ask(lambda d: alert.due(d, agents=AGENTS, at=at, parts=parts))
 
     def alerts(self):
@@ -275,6 +275,7 @@ def test_a_part_that_falls_silent_is_told_and_is_over_when_it_lives_again(watche
     assert watched.look(parts=[dead]).opened == 1
     assert watched.messages() == ["silent for 0.5 h, limit 0.25 h; last sign of life at nine"]
 
+    assert watched.look(minutes(1)).resolved == 0  # by hand: nobody looked at the sensors
     alive = Part(name="notification_sensor", silent_hours=0.0)
     assert [watched.look(minutes(m), parts=[alive]).resolved for m in (1, 2)] == [0, 1]
 
