@@ -13,7 +13,8 @@ import numpy as np
 from prisma_assets.domain.learning.weekday import Days, Numbers, without_weekdays
 
 GRID = (-0.3, 0.0, 0.3, 0.6, 0.9)
-"""Autocorrelations simulated; between them the curve is straight to 0.01. At 0.9 eight weeks hold the information of three days; more is a trend by another name."""
+"""Autocorrelations simulated; between them the curve is straight to 0.01. At 0.9 eight weeks hold the information of three
+days; more is a trend by another name."""
 CURVE_DRAWS = 500
 """Series per point of the curve: its median is known to 0.01."""
 MIN_PAIRS = 14
@@ -39,7 +40,7 @@ class Present:
 
     @property
     def autocorrelation(self) -> float | None:
-        """Lag-1 autocorrelation by this series alone, -0.3 to 0.9; None with too few neighbouring days.
+        """Lag-1 autocorrelation by this series alone, -0.3 to 0.9; None with too few neighbouring days or one value.
 
         The one whose simulated series, of the same days and treated the same way, have the rank autocorrelation seen:
         that undoes the bias from taking trend and weekdays away.
@@ -47,7 +48,8 @@ class Present:
         Assumes: stationary but for a trend.
         Source: indirect inference, Gourieroux, Monfort & Renault (1993), J. Appl. Econometrics 8, S85.
         """
-        if (np.diff(self.days) == 1).sum() < MIN_PAIRS:
+        pairs = (np.diff(self.days) == 1).sum()
+        if pairs < MIN_PAIRS or np.ptp(self.values) == 0:
             return None
         seen = rank_autocorrelation(self.adjusted[None, :], self.days)[0]
         return float(np.interp(seen, _curve(tuple(self.days.tolist())), GRID))

@@ -28,7 +28,7 @@ from prisma_assets.domain.learning.tracked import (
 from prisma_assets.domain.learning.weekday import Days, Numbers, without_weekdays
 
 WINDOW_DAYS = 56
-"""Eight weeks: with four, a drift of two standard deviations is found one time in six."""
+"""Eight weeks: with four, a drift of two standard deviations is found one time in ten (benchmarks/trends.py)."""
 MIN_DAYS = 28
 """Days with data of those: fewer have next to no chance to be significant, and cost the other series theirs."""
 FALSE_DISCOVERY_RATE = 0.10

@@ -231,6 +231,18 @@ def test_a_series_without_neighbouring_days_says_nothing():
     assert len(find_trends([daily(np.array(every_other_day, dtype=float))])) == 1
 
 
+def test_a_constant_series_says_nothing_of_the_others():
+    """Thirty agents that never fail once made the wandering error rates of twelve look like independent days."""
+    wander = [
+        daily(row) for row in wandering(np.random.default_rng(9), series=12, days=56, phi=0.5)
+    ]
+    constant = [daily(np.zeros(56)) for _ in range(30)]
+
+    assert present(constant[0].values).autocorrelation is None
+    alone, among = find_trends(wander), find_trends([*wander, *constant])[:12]
+    assert [t.p for t in among] == [t.p for t in alone]
+
+
 def test_flat_series_have_the_autocorrelation_asked_for():
     series = flat_series(4000, np.arange(56), 0.4)
 
