@@ -17,12 +17,14 @@ from prisma_assets.domain.errors import InputError, PrismaError, RetryableError
 from prisma_assets.domain.workflow import graph
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.engine.cancel import CancelledError
+from prisma_assets.learning.alert_act import UnknownAlertError
 from prisma_assets.platform.workflow import (
     DifferentRequestError,
     NoSuchExecutionError,
     WorkflowEngine,
 )
 from prisma_assets.store.execution_page import Cursor, execution_page
+from prisma_assets.web.alert import alert_routes
 from prisma_assets.web.api_model import (
     AgentList,
     ExecutionPage,
@@ -72,7 +74,8 @@ def create_api(engine: WorkflowEngine, agents: AgentRegistry) -> ASGIApp:
     )
     about_work = feedback_routes(agents, engine.database)
     for router in (
-        _templates(engine), _agents(agents), _executions(engine), _acts(engine), about_work
+        _templates(engine), _agents(agents), _executions(engine), _acts(engine), about_work,
+        alert_routes(agents, engine.database),
     ):  # fmt: skip
         api.include_router(router)
     api.add_exception_handler(PrismaError, _refused)
@@ -272,6 +275,7 @@ async def _report(engine: WorkflowEngine, execution_id: str) -> ExecutionReport:
 _KINDS: Sequence[tuple[type[PrismaError], int, str]] = (
     (NoSuchExecutionError, 404, "Not found"),
     (UnknownAgentError, 404, "Not found"),
+    (UnknownAlertError, 404, "Not found"),
     (NotNowError, 409, "Conflict"),
     (CancelledError, 409, "Conflict"),
     (DifferentRequestError, 422, "Key used before"),

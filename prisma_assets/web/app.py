@@ -21,6 +21,7 @@ def create_app(
     *,
     dagster: ASGIApp,
     checks: Mapping[str, HealthCheck],
+    ready: Mapping[str, HealthCheck] | None = None,
     pages: Sequence[BaseRoute] = (),
     at_end: Callable[[], Awaitable[None]] | None = None,
 ) -> Starlette:
@@ -29,20 +30,18 @@ def create_app(
     Args:
         dagster: The UI.
         checks: What health asks, by the name of the part.
+        ready: What readiness asks besides: who watches, and whether everything that ought to run does.
         pages: Our own.
         at_end: Closes what they opened, when the server stops.
     """
 
     async def healthz(_request: Request) -> JSONResponse:
         """200 when every part answers, else 503 with the reason per part."""
-        results = await asyncio.gather(*(_problem(check) for check in checks.values()))
-        parts = dict(zip(checks, results, strict=True))
-        healthy = not any(parts.values())
-        body = {
-            "status": "ok" if healthy else "unavailable",
-            "parts": {name: problem or "ok" for name, problem in parts.items()},
-        }
-        return JSONResponse(body, status_code=200 if healthy else 503)
+        return await _answer(checks)
+
+    async def readyz(_request: Request) -> JSONResponse:
+        """200 when every part answers and somebody watches, else 503 with the reason per part."""
+        return await _answer({**checks, **(ready or {})})
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -50,8 +49,19 @@ def create_app(
         if at_end is not None:
             await at_end()
 
-    routes = [Route("/healthz", healthz), *pages, Mount("/", dagster)]
-    return Starlette(routes=routes, lifespan=lifespan)
+    own = [Route("/healthz", healthz), Route("/readyz", readyz)]
+    return Starlette(routes=[*own, *pages, Mount("/", dagster)], lifespan=lifespan)
+
+
+async def _answer(checks: Mapping[str, HealthCheck]) -> JSONResponse:
+    results = await asyncio.gather(*(_problem(check) for check in checks.values()))
+    parts = dict(zip(checks, results, strict=True))
+    healthy = not any(parts.values())
+    body = {
+        "status": "ok" if healthy else "unavailable",
+        "parts": {name: problem or "ok" for name, problem in parts.items()},
+    }
+    return JSONResponse(body, status_code=200 if healthy else 503)
 
 
 async def _problem(check: HealthCheck) -> str | None:

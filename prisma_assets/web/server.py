@@ -57,6 +57,7 @@ def _build(
 
     from prisma_assets.agents.registry import AgentRegistry
     from prisma_assets.learning.span_intake import SpanIntake
+    from prisma_assets.learning.watchdog import check_watchdog
     from prisma_assets.platform.workflow import WorkflowEngine
     from prisma_assets.store.database import Database
     from prisma_assets.store.event_bus import EventBus
@@ -77,6 +78,7 @@ def _build(
             "dagster": partial(_dagster_answers, instance),
             "code_location": partial(_code_location_answers, context),
         },
+        ready={"watchdog": partial(check_watchdog, database)},
         pages=[
             Mount(PREFIX, create_api(engine, agents)),
             Route(PATH, create_traces(SpanIntake(agents, database))),

@@ -37,6 +37,18 @@ def test_healthz_says_which_part_is_ill_and_why():
     }
 
 
+def test_readyz_asks_besides_whether_anybody_watches():
+    """A stack without a watchdog answers its pages: it is healthy, and not ready."""
+    app = web.create_app(dagster=UI, checks={"database": well}, ready={"watchdog": ill})
+    client = TestClient(app)
+
+    answer = client.get("/readyz")
+
+    assert client.get("/healthz").status_code == 200
+    assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+    assert list(answer.json()["parts"]) == ["database", "watchdog"]
+
+
 def test_healthz_does_not_wait_for_a_part_that_hangs(monkeypatch: pytest.MonkeyPatch):
     """A check that hangs would hang every watcher with it."""
     monkeypatch.setattr(web, "CHECK_SECONDS", 0.05)
