@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from prisma_assets.domain.learning.signal import said_by, silence
 from prisma_assets.learning.feedback_intake import FeedbackIntake
-from prisma_assets.learning.rollback import BY as ROLLBACK
 from prisma_assets.store.database import Database
+from prisma_assets.store.deployment import ROLLBACK
 from prisma_assets.store.feedback import FeedbackStore
 from prisma_assets.store.feedback_signal import FeedbackSignalStore
 

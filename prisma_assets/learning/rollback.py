@@ -11,14 +11,18 @@ from prisma_assets.engine.redo import RedoRequest, redo
 from prisma_assets.learning.release import locked
 from prisma_assets.learning.rollout import record_breach, set_live
 from prisma_assets.store.database import Database, Transaction
-from prisma_assets.store.deployment import ROLLING, Deployment, DeploymentStore, Event
+from prisma_assets.store.deployment import (
+    ROLLBACK,
+    ROLLING,
+    Deployment,
+    DeploymentStore,
+    Event,
+)
 from prisma_assets.store.notification import NotificationStore
 from prisma_assets.store.run_lock import AlreadyRunningError
 from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution
 
-BY = "rollback"
-"""Who does it, in histories."""
 REOPENED_AT_ONCE = 200
 """Executions whose steps one run opens; the sensor asks again for the rest."""
 
@@ -77,7 +81,7 @@ async def _serve(tx: Transaction, breach: dict[str, Any]) -> Taken:
     [deployment] = await store.find(deployment_id=deployment_id)
     bad = {"agent_id": deployment.agent_id, "version": deployment.to_version}
     # Written even where the version before never left: whoever reads the history sees what is at work, and why.
-    await set_live(store, deployment, deployment.from_version, by=BY, reason=breach["reason"])
+    await set_live(store, deployment, deployment.from_version, by=ROLLBACK, reason=breach["reason"])
     test = {"rollout_test_id": deployment.rollout_test_id, "status": "aborted"}
     await store.write("end_rollout_test", deployment_id, **test)
     caches = await tx.execute("drop_cached_results", bad)
@@ -140,7 +144,7 @@ async def _open(store: WorkflowStore, execution_id: str, steps: tuple[str, ...],
         raise InputError("the execution was cancelled; nobody relies on it")
     deployment = why.deployment
     asked = RedoRequest(
-        steps=steps, requested_by=BY,
+        steps=steps, requested_by=ROLLBACK,
         reason=f"written by version {deployment.to_version} of {deployment.agent_id}, which was taken back: {deployment.rollback_reason}",
     )  # fmt: skip
     template: Template = await why.template_of(execution)

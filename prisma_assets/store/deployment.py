@@ -72,7 +72,8 @@ class Event:
     facts: Mapping[str, Any] | None = None
 
 
-OPEN = ("pending_approval", "canary", "ramp", "full")
+ROLLBACK = "rollback"
+"""Who takes versions back and has their work done again, in histories."""
 ROLLING = ("canary", "ramp", "full")
 
 
