@@ -1,6 +1,6 @@
 """How often trends and change points are false, how often true ones are found, and how wrong forecasts are.
 
-    python -P benchmarks/trends.py [--quick] [--only trends|changes|annotated|forecasts|speed]
+    python -P benchmarks/trends.py [--quick] [--only trends|changes|told|annotated|forecasts|speed]
 
 Simulated agents, seeded; the series that five people annotated are found through PRISMA_SHARED_DATA (default ../shared/data).
 """
@@ -129,6 +129,29 @@ def _misses(method: Callable[[np.ndarray], list[int]], days: int, sims: int) -> 
     return np.array(misses)
 
 
+def told(firms: int) -> None:
+    """What the product tells of 306 figures over 26 weeks, judged together."""
+    print(f"\n{firms} firms of 306 figures, autocorrelation {PHI}, 26 weeks\n")
+    print(
+        "| figures that shift | told | of these false | shifts found | dated within 5 days |\n|---|---|---|---|---|"
+    )
+    for share in (0.0, 0.1):
+        counts = np.sum([_told(seed, share) for seed in range(firms)], axis=0)
+        print(f"| {counts[0]} | {counts[1]} | {counts[2]} | {counts[3]} | {counts[4]} |")
+
+
+def _told(seed: int, share: float) -> tuple[int, ...]:
+    rng = np.random.default_rng(seed)
+    values = wandering(rng, series=306, days=182, phi=PHI)
+    at = {n: int(rng.integers(45, 137)) for n in range(306) if rng.random() < share}
+    for n, day in at.items():
+        values[n, day:] += SHIFT * rng.choice((-1, 1))
+    points = find_change_points([daily(row, agent=str(n)) for n, row in enumerate(values)])
+    found = {int(point.agent_id) for point in points}
+    near = {int(p.agent_id) for p in points if abs(p.day - at.get(int(p.agent_id), -99)) <= 5}
+    return len(at), len(found), len(found - at.keys()), len(found & at.keys()), len(near)
+
+
 def annotated() -> None:
     """Agreement with five people."""
     if not DATA.is_dir():
@@ -241,13 +264,16 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="a fifth of the simulations")
-    parser.add_argument("--only", choices=("trends", "changes", "annotated", "forecasts", "speed"))
+    parser.add_argument(
+        "--only", choices=("trends", "changes", "told", "annotated", "forecasts", "speed")
+    )
     options = parser.parse_args()
     share = 5 if options.quick else 1
     parts = {
         "speed": speed,
         "trends": lambda: trends(25 // share),
         "changes": lambda: changes(200 // share),
+        "told": lambda: told(5 // share),
         "annotated": annotated,
         "forecasts": lambda: forecasts(25 // share),
     }
