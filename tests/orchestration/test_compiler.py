@@ -16,7 +16,7 @@ LIBRARY = read_library([SHIPPED], agents=REGISTRY.ids)
 
 OWN = {
     "alert_job", "compensation_job", "experiment_evaluation", "fact_roll_up", "feedback_signal_job", "learning_loop",
-    "notification_job", "rollback_job", "rollout_job", "sign_off_clock_job",
+    "notification_job", "rollback_drill_job", "rollback_job", "rollout_job", "sign_off_clock_job",
 }  # fmt: skip
 """Jobs that are no template's."""
 
@@ -132,7 +132,12 @@ def test_everything_has_a_description(product):
         "guardrail_rollback_sensor", "late_fact_sensor", "rollout_sensor",
         "notification_sensor", "sign_off_clock_sensor",
     }  # fmt: skip
-    assert {s.name for s in schedules} == {"hourly_experiments", "hourly_roll_up", "nightly_learning"}
+    assert {s.name for s in schedules} == {
+        "hourly_experiments",
+        "hourly_roll_up",
+        "nightly_learning",
+        "weekly_drill",
+    }
     for thing in [*product.jobs, *sensors, *schedules, *ops]:
         assert thing.description, thing.name
     for spec in assets:
