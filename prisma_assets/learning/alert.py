@@ -10,7 +10,13 @@ from prisma_assets.domain.monitoring.alert_figure import Part, baseline, level, 
 from prisma_assets.domain.monitoring.alert_rule import Rule
 from prisma_assets.domain.monitoring.alert_state import Event, Level, State, step
 from prisma_assets.learning.alert_reading import Reading, readings
-from prisma_assets.learning.anomaly import Heard, anomaly_readings, listen, new_hours
+from prisma_assets.learning.anomaly import (
+    Heard,
+    anomaly_readings,
+    listen,
+    new_hours,
+    newest_unheard,
+)
 from prisma_assets.store.alert import AlertStore
 from prisma_assets.store.alert_rule import AlertFactStore, AlertRuleStore, Known
 from prisma_assets.store.database import Database, Transaction
@@ -83,7 +89,7 @@ async def due(
     rules = await AlertRuleStore(source=database).rules()
     shown = await readings(database, rules, agents=agents, at=at, parts=parts or ())
     known = _by_key(await AlertRuleStore(source=database).known())
-    hours = await new_hours(database, at=at)
+    hour = await newest_unheard(database, at=at)
     turns = _turns(shown, known, at)
     gone = _gone(known, _unlisted(rules, parts), shown)
     active = await AlertStore(source=database).active()
@@ -93,7 +99,7 @@ async def due(
         *(f"gone:{each.rule_id}:{each.subject_id}" for each in gone),
         *(f"escalate:{row['alert_id']}" for _, rows in _overdue(rules, active, at) for row in rows),
         *(f"unsilence:{alert_id}" for alert_id in silent),
-        *([f"hours:{max(h.hour for h in hours)}"] if hours else []),
+        *([f"hours:{hour}"] if hour else []),
     ]
 
 
@@ -113,7 +119,8 @@ async def look(
         parts: Sensors and schedules that ought to run; None: nobody has looked at them.
     """
     rules = await AlertRuleStore(source=database).rules()
-    hours = await new_hours(database, at=at)
+    unheard = await newest_unheard(database, at=at)
+    hours = await new_hours(database, at=at) if unheard else []
     heard = await listen(database, hours)
     shown = [
         *await readings(database, rules, agents=agents, at=at, parts=parts or ()),

@@ -68,6 +68,13 @@ class Heard:
     """Of the newest hour, or of an unusual one shortly before it."""
 
 
+async def newest_unheard(database: Database, *, at: datetime) -> datetime | None:
+    """The newest hour the detectors have yet to hear; asked each minute, so it reads no hour."""
+    return await AlertFactStore(source=database).newest_unheard(
+        oldest=at - timedelta(days=BASELINE_DAYS), until=at - SETTLED - timedelta(hours=1)
+    )
+
+
 async def new_hours(database: Database, *, at: datetime) -> list[HourlyFigure]:
     """Hours some detector has not seen; the oldest a month old, which is what a detector begins with."""
     heard = await AlertFactStore(source=database).heard_until()

@@ -132,6 +132,12 @@ class AlertFactStore:
         rows = await self.source.fetch("anomaly_series_at")
         return {(row["agent_id"], row["metric"]): row["last_bucket"] for row in rows}
 
+    async def newest_unheard(self, *, oldest: datetime, until: datetime) -> datetime | None:
+        """The newest hour between these that no detector has seen; None: there is none."""
+        params = {"oldest": oldest, "until": until}
+        hour: datetime | None = (await self.source.fetch("newest_unheard_hour", params))[0]["hour"]
+        return hour
+
     async def detectors(self, agent_ids: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
         """What the detectors of these agents remember, by agent and metric."""
         rows = await self.source.fetch("anomaly_series", {"agent_ids": list(agent_ids)})

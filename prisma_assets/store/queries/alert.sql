@@ -215,3 +215,9 @@ insert into anomaly_series as a (agent_id, metric, last_bucket, state)
 values (%(agent_id)s, %(metric)s, %(last_bucket)s, %(state)s)
 on conflict (org_id, agent_id, metric) do update set last_bucket = excluded.last_bucket, state = excluded.state
 where a.last_bucket < excluded.last_bucket
+
+-- newest_unheard_hour --
+-- The newest hour that is over and newer than every hour a detector has seen; NULL: none.
+select max(window_start) as hour from agent_performance_metrics
+where granularity = '1h' and window_start <= %(until)s
+  and window_start > greatest(%(oldest)s, coalesce((select max(last_bucket) from anomaly_series), %(oldest)s))
