@@ -5,7 +5,7 @@ What an agent does belongs to its provider; what a step does with the answer bel
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -15,7 +15,7 @@ from typing import Any
 from prisma_assets.agents.arms import Arms
 from prisma_assets.agents.contract import AgentCard, AgentProvider, AgentResult, AgentTask
 from prisma_assets.agents.heartbeat import HeartbeatLostError, while_beating
-from prisma_assets.agents.ledger import CallLedger, CallOutcome, RecordedCall
+from prisma_assets.agents.ledger import Along, CallLedger, CallOutcome, RecordedCall
 from prisma_assets.agents.pool import InstancePool, PooledInstance
 from prisma_assets.agents.purse import Purse
 from prisma_assets.agents.registry import AgentRegistry
@@ -23,6 +23,9 @@ from prisma_assets.agents.retry import Backoff, CallTimeoutError, is_retryable
 from prisma_assets.domain.errors import InputError, PrismaError
 
 logger = logging.getLogger(__name__)
+
+Conclude = Callable[[AgentResult], Along | None]
+"""What a caller stores of a call's result together with the call; None: nothing."""
 
 
 @dataclass
@@ -83,12 +86,16 @@ class AgentGateway:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
 
-    async def call(self, task: AgentTask, *, is_new: bool = False) -> AgentResult:
+    async def call(
+        self, task: AgentTask, *, is_new: bool = False, conclude: Conclude | None = None
+    ) -> AgentResult:
         """Have the task done, or give its recorded result if that already happened.
 
         Args:
             task: What to do.
             is_new: The caller knows that nobody has ever begun this call, so the ledger need not be asked.
+            conclude: Called with a result that was not recorded before; what it gives is committed with the call or not at
+                all, which saves the caller a transaction.
 
         Raises:
             UnknownAgentError: There is no such agent.
@@ -107,7 +114,7 @@ class AgentGateway:
                 return recorded
             if self._arms is not None and arm is not None:
                 await self._arms.expose(arm, task)
-            return await self._call_until_done(pool, task)
+            return await self._call_until_done(pool, task, conclude)
 
     def card(self, task: AgentTask) -> AgentCard:
         """The card the agent is called with for a task.
@@ -164,13 +171,17 @@ class AgentGateway:
             if turn.callers == 0:
                 del self._turns[call_id]
 
-    async def _call_until_done(self, pool: InstancePool, task: AgentTask) -> AgentResult:
+    async def _call_until_done(
+        self, pool: InstancePool, task: AgentTask, conclude: Conclude | None
+    ) -> AgentResult:
         number = 1
         while True:
             outcome = await self._attempt(pool, task, number)
-            await asyncio.shield(self._write(_entry(pool, task, number, outcome)))
             if isinstance(outcome, AgentResult):
+                along = conclude(outcome) if conclude is not None else None
+                await asyncio.shield(self._write(_entry(pool, task, number, outcome), along))
                 return outcome
+            await asyncio.shield(self._write(_entry(pool, task, number, outcome)))
             if number > task.max_retries or not is_retryable(outcome.error):
                 raise outcome.error
             await self._backoff.pause(number)
@@ -215,9 +226,9 @@ class AgentGateway:
             if self._purse is not None and promise is not None:
                 self._start(self._purse.settle(promise, bill.cost_usd))
 
-    def _write(self, entry: RecordedCall) -> asyncio.Task[None]:
+    def _write(self, entry: RecordedCall, along: Along | None = None) -> asyncio.Task[None]:
         """Write to the ledger."""
-        return self._start(self._ledger.record(entry))
+        return self._start(self._ledger.record(entry, along))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start writing in a task of its own, which outlives a cancelled caller."""

@@ -1,13 +1,17 @@
 """Where the gateway looks up and writes down every agent call. The PostgreSQL implementation lives in the store."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from prisma_assets.agents.contract import AgentResult
 
 CallOutcome = Literal["ok", "error", "timeout"]
 """How one attempt ended. A cancelled attempt is an `error`: what it consumed is owed all the same."""
+
+Along = tuple[str, Mapping[str, Any]]
+"""What a caller stores of a call's result in the same transaction: the name of a query, and its parameters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +57,10 @@ class RecordedCall:
 class CallLedger(Protocol):
     """Append-only record of agent calls; what makes a call idempotent across runs and processes."""
 
-    async def record(self, call: RecordedCall) -> None:
-        """Write one attempt in one transaction: cost and, when it succeeded, its result.
+    async def record(self, call: RecordedCall, along: Along | None = None) -> None:
+        """Write one attempt in one transaction: cost and, when it succeeded, its result and what goes along.
+
+        Where what goes along is refused, the attempt is written all the same, and the refusal raised.
 
         There is at most one `ok` row for a call id: a second one is ignored. Failed attempts are always appended,
         since each may have cost money and their numbers repeat from run to run.

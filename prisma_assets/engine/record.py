@@ -3,13 +3,14 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
 from prisma_assets.agents.contract import AgentResult, AgentTask
+from prisma_assets.agents.ledger import Along
 from prisma_assets.agents.retry import CallTimeoutError
 from prisma_assets.domain.errors import PermanentError
 from prisma_assets.domain.workflow.execution import (
@@ -21,6 +22,7 @@ from prisma_assets.domain.workflow.execution import (
 from prisma_assets.domain.workflow.part import SignOff
 from prisma_assets.domain.workflow.template import Step, Template
 from prisma_assets.engine.branches import Branch
+from prisma_assets.store.workflow import WorkflowStore, finishing
 from prisma_assets.store.workflow_record import Execution, StepFinish, StepRow, StepStart
 
 
@@ -145,6 +147,31 @@ def finish_of(
         approval_kind=sign_off.kind if sign_off is not None and roles else None,
         required_roles=roles,
     )
+
+
+@dataclass
+class Conclusion:
+    """Stores what a step, or one branch of it, produced: in one transaction with the call where one new call gave it."""
+
+    finish_of: Callable[[AgentResult], StepFinish]
+    _written: StepFinish | None = None
+
+    def along(self, result: AgentResult) -> Along | None:
+        """What is committed with the call."""
+        try:
+            finish = self.finish_of(result)
+        except Exception:  # noqa: BLE001 - the call is paid and gets its row; `stored` meets the same error
+            return None
+        self._written = finish
+        return finishing(finish)
+
+    async def stored(self, store: WorkflowStore, result: AgentResult) -> StepFinish:
+        """The record of the result, written by now."""
+        if self._written is not None:
+            return self._written
+        finish = self.finish_of(result)
+        await store.finish_step(finish)
+        return finish
 
 
 def row_of(step: Step, iteration: int, finish: StepFinish) -> StepRow:

@@ -7,6 +7,7 @@ again: another run of the same execution, in which finished steps answer from th
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NoReturn
 
 from prisma_assets.agents.contract import AgentResult, AgentTask
@@ -30,6 +31,7 @@ from prisma_assets.domain.workflow.part import Ending
 from prisma_assets.domain.workflow.template import Step, Template
 from prisma_assets.engine.gate import Ends, Gate, Signed, Waits, sent_back
 from prisma_assets.engine.record import (
+    Conclusion,
     StepOutcome,
     ending_of,
     finish_of,
@@ -44,7 +46,7 @@ from prisma_assets.engine.shield import to_the_end
 from prisma_assets.engine.work import Assignment, StepWorker
 from prisma_assets.store.sign_off import SignOffStore
 from prisma_assets.store.workflow import WorkflowStore
-from prisma_assets.store.workflow_record import Execution, SignOffRequest, StartedStep, StepRow
+from prisma_assets.store.workflow_record import Execution, SignOffRequest, StartedStep, StepFinish
 
 
 class NothingCameError(PermanentError):
@@ -193,12 +195,14 @@ class ExecutionRun:
         started = await self._worker.begin(start)
         self.records[step.id] = StepRecord(step_id=step.id, iteration=iteration, status="RUNNING")
         context = condition_context(self.execution.inputs, self.records)
+        conclusion = Conclusion(partial(self._finish_of, step, started))
         given = Assignment(step=step, task=task, iteration=iteration, context=context)
         try:
             if not is_met:
                 _refuse(step)
-            result = await self._worker.do(given, started)
-            record: StepRecord = await self._finish(step, started, result)
+            result = await self._worker.do(given, started, conclusion)
+            finish = await conclusion.stored(self.store, result)
+            record: StepRecord = row_of(step, iteration, finish)
         except (Exception, asyncio.CancelledError) as error:
             await to_the_end(self._worker.end(step, started, error))
             record = self._failed(step, iteration, error)
@@ -242,14 +246,12 @@ class ExecutionRun:
         await self._end_execution(ending.status, {"step_id": step.id, "message": ending.reason})
         return outcome_of("ended", record)
 
-    async def _finish(self, step: Step, started: StartedStep, result: AgentResult) -> StepRow:
+    def _finish_of(self, step: Step, started: StartedStep, result: AgentResult) -> StepFinish:
         context = condition_context(self.execution.inputs, self.records, result.outputs)
         # A result that ends the execution is signed by nobody.
         roles = () if _ending(step, context) is not None else required_roles(step, context)
         status: StepStatus = "WAITING_APPROVAL" if roles else "COMPLETED"
-        finish = finish_of(started.id, result, status=status, sign_off=step.sign_off, roles=roles)
-        await self.store.finish_step(finish)
-        return row_of(step, iteration_of(self.records, step), finish)
+        return finish_of(started.id, result, status=status, sign_off=step.sign_off, roles=roles)
 
     async def _sign(self, step: Step, record: StepRecord) -> StepOutcome:
         try:

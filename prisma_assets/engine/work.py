@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from prisma_assets.agents.contract import AgentResult, AgentTask, Usage
@@ -16,7 +17,14 @@ from prisma_assets.domain.workflow.part import Repeat
 from prisma_assets.domain.workflow.template import Step
 from prisma_assets.engine.branches import Branch, add_up, failure, plan, run_all, total
 from prisma_assets.engine.cache import ResultCache, cache_key
-from prisma_assets.engine.record import OverdueError, ending_of, finish_of, input_sha256, start_of
+from prisma_assets.engine.record import (
+    Conclusion,
+    OverdueError,
+    ending_of,
+    finish_of,
+    input_sha256,
+    start_of,
+)
 from prisma_assets.engine.shield import to_the_end
 from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution, StartedStep, StepStart
@@ -47,8 +55,10 @@ class StepWorker:
     store: WorkflowStore
     gateway: AgentGateway
 
-    async def do(self, given: Assignment, started: StartedStep) -> AgentResult:
-        """The step's result.
+    async def do(
+        self, given: Assignment, started: StartedStep, conclusion: Conclusion
+    ) -> AgentResult:
+        """The step's result; `conclusion` then says whether it is stored already.
 
         Raises:
             OverdueError: Its schedule-to-close has passed.
@@ -62,7 +72,9 @@ class StepWorker:
                 return await self._branches(given)
             if step.repeat is not None:
                 return await self._turns(given, step.repeat)
-            return await self._call(step, given.task, is_new=started.attempt == 1)
+            # A step that comes too late must not have been stored as done.
+            along = conclusion if step.schedule_to_close is None else None
+            return await self._call(step, given.task, is_new=started.attempt == 1, along=along)
 
     async def begin(self, start: StepStart) -> StartedStep:
         """Record that a step, a branch or a turn begins.
@@ -78,9 +90,12 @@ class StepWorker:
             )
         return started
 
-    async def _call(self, step: Step, task: AgentTask, *, is_new: bool) -> AgentResult:
+    async def _call(
+        self, step: Step, task: AgentTask, *, is_new: bool, along: Conclusion | None = None
+    ) -> AgentResult:
         if step.cache is None:
-            return await self.gateway.call(task, is_new=is_new)
+            conclude = along.along if along is not None else None
+            return await self.gateway.call(task, is_new=is_new, conclude=conclude)
         cache = ResultCache(self.store.database)
         card = self.gateway.card(task)
         key = cache_key(task, card)
@@ -140,9 +155,12 @@ class StepWorker:
                 input_sha256=input_sha256(branch.task),
             )
         )
+        conclusion = Conclusion(partial(finish_of, started.id, status="COMPLETED"))
         try:
-            result = await self._call(step, branch.task, is_new=started.attempt == 1)
-            await self.store.finish_step(finish_of(started.id, result, status="COMPLETED"))
+            result = await self._call(
+                step, branch.task, is_new=started.attempt == 1, along=conclusion
+            )
+            await conclusion.stored(self.store, result)
         except (Exception, asyncio.CancelledError) as error:
             await to_the_end(self.end(step, started, error))
             raise

@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from prisma_assets.domain.errors import InputError, PrismaError, RetryableError
 from prisma_assets.store.connections import Connection, Connections
 from prisma_assets.store.named_query import named_query
-from prisma_assets.store.statement_group import Answer, StatementGroups
+from prisma_assets.store.statement_group import Answer, Statement, StatementGroups
 
 DEFAULT_MAX_SIZE = 8
 """Connections of one process. The embedded server takes 200; a stack of ten processes stays well below."""
@@ -143,14 +143,23 @@ class Database:
         async with self._connection() as connection:
             return await Transaction(connection).execute(name, params)
 
-    async def grouped(self, name: str, params: Params | None = None) -> Answer:
+    async def grouped(
+        self,
+        name: str,
+        params: Params | None = None,
+        *,
+        along: tuple[str, Params] | None = None,
+    ) -> Answer:
         """Run the named query in one transaction with what other tasks ask at the same time.
 
         For the short statements of steps at work. One that fails is done again alone, and so are its neighbours:
-        each caller meets its own error only.
+        each caller meets its own error only. A second query that goes `along` is committed with the first, or neither is.
         """
+        statements: list[Statement] = [(named_query(name), params)]
+        if along is not None:
+            statements.append((named_query(along[0]), along[1]))
         with plain_errors(self.url):
-            return await self._open().groups.ask(named_query(name), params)
+            return await self._open().groups.ask(*statements)
 
     async def close(self) -> None:
         """Close every connection; the next use opens them again."""

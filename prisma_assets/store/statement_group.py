@@ -28,11 +28,16 @@ class Answer:
     """Rows given or touched."""
 
 
+Statement = tuple[bytes, Mapping[str, Any] | None]
+"""A query and its parameters."""
+
+
 @dataclass(frozen=True)
 class _Asked:
-    query: bytes
-    params: Mapping[str, Any] | None
+    statements: Sequence[Statement]
+    """Committed all or none."""
     answer: asyncio.Future[Answer] = field(default_factory=asyncio.Future)
+    """What the first of them answers."""
 
 
 class _UnsentError(Exception):
@@ -49,13 +54,13 @@ class StatementGroups:
         """What was in a group that failed; each is done by itself, to see which one it was."""
         self._writing: asyncio.Task[None] | None = None
 
-    async def ask(self, query: bytes, params: Mapping[str, Any] | None) -> Answer:
-        """Give the statement's answer once it is committed. Cancelled before it is sent, it is not sent.
+    async def ask(self, *statements: Statement) -> Answer:
+        """Give the first statement's answer once all are committed together. Cancelled before they are sent, none is sent.
 
         Raises:
-            psycopg.Error: What this statement met; the others of its group are committed all the same.
+            psycopg.Error: What one of these met; none of them is stored, the others of the group are all the same.
         """
-        asked = _Asked(query, params)
+        asked = _Asked(statements)
         self._waiting.append(asked)
         if self._writing is None:
             # A task of its own: a caller that is cancelled takes nobody along.
@@ -95,34 +100,39 @@ class StatementGroups:
             is_undone = isinstance(error, _UnsentError) or not connection.closed
             if is_undone and len(group) > 1:
                 self._alone.extend(group)
+            else:
+                _refuse(group, (isinstance(error, _UnsentError) and error.__cause__) or error)
+            if is_undone and _size(group) > 1:
                 await (
                     connection.close()
                 )  # It takes for prepared what the failure kept from being so.
-            else:
-                _refuse(group, error)
         else:
             for asked, answer in zip(group, answers, strict=True):
                 if not asked.answer.done():
                     asked.answer.set_result(answer)
 
 
-def _refuse(group: Sequence[_Asked], error: Exception) -> None:
+def _refuse(group: Sequence[_Asked], error: BaseException) -> None:
     for asked in group:
         if not asked.answer.done():
             asked.answer.set_exception(error)
 
 
 async def _answers(connection: Connection, group: Sequence[_Asked]) -> list[Answer]:
-    if len(group) == 1:
-        return [await _answer(await connection.execute(group[0].query, group[0].params))]
+    if _size(group) == 1:
+        return [await _answer(await connection.execute(*group[0].statements[0]))]
     # What a pipeline carries up to its end is one transaction (PostgreSQL manual, libpq, Pipeline Mode).
     async with connection.pipeline():
         try:
-            cursors = [await connection.execute(a.query, a.params) for a in group]
+            cursors = [[await connection.execute(*s) for s in a.statements] for a in group]
         except Exception as error:
             connection.pgconn.finish()  # Its end would commit what stands before.
             raise _UnsentError from error
-    return [await _answer(cursor) for cursor in cursors]
+    return [await _answer(own[0]) for own in cursors]
+
+
+def _size(group: Sequence[_Asked]) -> int:
+    return sum(len(asked.statements) for asked in group)
 
 
 async def _answer(cursor: psycopg.AsyncCursor[dict[str, Any]]) -> Answer:

@@ -193,23 +193,7 @@ class WorkflowStore:
 
     async def finish_step(self, finish: StepFinish) -> None:
         """Record what a step produced."""
-        params = {
-            "step_execution_id": finish.step_execution_id,
-            "status": finish.status,
-            "output": dict(finish.output),
-            "output_hash": finish.output_sha256,
-            "workpaper": dict(finish.workpaper) if finish.workpaper is not None else None,
-            "agent_version": finish.agent_version,
-            "retry_count": finish.attempts - 1,
-            "duration_ms": finish.duration_ms,
-            "tokens_in": finish.tokens_in,
-            "tokens_out": finish.tokens_out,
-            "cost_usd": finish.cost_usd,
-            "cached_call_id": finish.cached_call_id,
-            "approval_kind": finish.approval_kind,
-            "required_roles": list(finish.required_roles),
-        }
-        await self.database.grouped("update_step_finished", params)
+        await self.database.grouped(*finishing(finish))
 
     async def end_step(
         self, step_execution_id: str, status: StepStatus, error: Mapping[str, Any]
@@ -269,6 +253,26 @@ class WorkflowStore:
             )
             for r in rows
         ]
+
+
+def finishing(finish: StepFinish) -> tuple[str, Mapping[str, Any]]:
+    """The statement that records what a step produced, to be committed alone or with the call that produced it."""
+    return "update_step_finished", {
+        "step_execution_id": finish.step_execution_id,
+        "status": finish.status,
+        "output": dict(finish.output),
+        "output_hash": finish.output_sha256,
+        "workpaper": dict(finish.workpaper) if finish.workpaper is not None else None,
+        "agent_version": finish.agent_version,
+        "retry_count": finish.attempts - 1,
+        "duration_ms": finish.duration_ms,
+        "tokens_in": finish.tokens_in,
+        "tokens_out": finish.tokens_out,
+        "cost_usd": finish.cost_usd,
+        "cached_call_id": finish.cached_call_id,
+        "approval_kind": finish.approval_kind,
+        "required_roles": list(finish.required_roles),
+    }
 
 
 def _is_uuid(text: str) -> bool:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import dagster as dg
+import psycopg
 import pytest
 
 from prisma_assets.domain.errors import InputError, PermanentError, RetryableError
@@ -36,6 +37,36 @@ def test_steps_run_in_order_and_hand_on_their_outputs(firm):
     assert trial.agent.tasks[2].steps["s1"] == {"x": 7}
     assert trial.execution(execution.id).status == "COMPLETED"
     assert trial.execution(execution.id).cost_usd == Decimal("0.03")
+
+
+def test_a_step_and_its_call_are_one_transaction(firm):
+    """The answer is paid for and the step done, or neither is stored: what lies between is a commit per step."""
+    trial = firm(step("s1"), step("s2", after=["s1"]))
+    execution = trial.open()
+
+    trial.run(execution.id)
+
+    with psycopg.connect(trial.url) as connection:
+        writers = connection.execute(
+            "select w.xmin::text, c.xmin::text, t.xmin::text from workflow_step_executions w "
+            "join agent_cost_tracking t using (workflow_execution_id, step_id) join agent_calls c using (call_id) "
+            "where w.workflow_execution_id = %s",
+            (execution.id,),
+        ).fetchall()
+    assert [len(set(w)) for w in writers] == [1, 1]
+    assert len({w[0] for w in writers}) == 2
+
+
+def test_an_answer_that_cannot_be_stored_fails_the_step_and_is_paid_once(firm):
+    """PostgreSQL's jsonb has no zero character."""
+    trial = firm(step("s1"), answers={"s1": {"text": "a\u0000b"}})
+    execution = trial.open()
+
+    for _ in range(2):
+        assert trial.run(execution.id).status == dg.DagsterRunStatus.FAILURE
+
+    assert trial.statuses(execution.id) == {"s1": "FAILED"}
+    assert trial.agent.calls == ["s1"]
 
 
 def test_parallel_steps_run_together(firm):

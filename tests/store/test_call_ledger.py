@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import psycopg
+import pytest
 from psycopg.rows import dict_row
 
 from prisma_assets.agents.contract import AgentResult, Usage
@@ -97,6 +98,21 @@ def test_ledger_keeps_an_unknown_price_unknown(database_url):
 
     (row,) = cost_rows(database_url)
     assert (row["call_type"], row["cost_usd"], row["tokens_in"]) == ("llm", None, None)
+
+
+def test_ledger_keeps_a_paid_call_whose_caller_wrote_nonsense(database_url):
+    """PostgreSQL refuses a zero character, which the text of an agent may hold; what was paid is known all the same."""
+    refused = ("insert_schema_migration", {"name": "nonsense\u0000", "sha256": "x"})
+
+    async def scenario():
+        async with Database(database_url) as database:
+            ledger = PostgresCallLedger(database)
+            with pytest.raises(psycopg.Error):
+                await ledger.record(CALL, refused)
+            return await ledger.recorded("call-1")
+
+    assert asyncio.run(scenario()) == RESULT
+    assert len(cost_rows(database_url)) == 1
 
 
 def test_ledger_in_many_processes_at_once_pays_once(database_url):

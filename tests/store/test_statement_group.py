@@ -99,6 +99,50 @@ def test_a_wrong_statement_fails_alone(database_url, wrong, error):
     assert names(database_url) == [f"n{i}" for i in range(6)]
 
 
+def test_what_goes_along_is_committed_with_it(database_url):
+    async def scenario():
+        async with Database(database_url, max_size=2) as database:
+            along = ("insert_schema_migration", call("second"))
+            return await database.grouped("applied_migrations", along=along)
+
+    before = asyncio.run(scenario())
+
+    assert before.count == len(before.rows)  # the first one's answer
+    assert names(database_url) == ["second"]
+
+
+@pytest.mark.parametrize("neighbours", [0, 4])
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        (call(None), psycopg.errors.NotNullViolation),
+        (call(object()), psycopg.ProgrammingError),  # cannot even be sent
+    ],
+    ids=["refused", "unsendable"],
+)
+def test_what_goes_along_and_is_refused_leaves_nothing(database_url, wrong, error, neighbours):
+    """Both are undone, and the next ones on the same connection know nothing of it."""
+
+    async def scenario():
+        async with Database(database_url, max_size=2) as database:
+            both = database.grouped(
+                "insert_schema_migration", call("first"), along=("insert_schema_migration", wrong)
+            )
+            others = [
+                database.grouped("insert_schema_migration", call(f"n{i}"))
+                for i in range(neighbours)
+            ]
+            answers = await asyncio.gather(both, *others, return_exceptions=True)
+            await database.grouped("insert_schema_migration", call("next"))
+            return answers
+
+    answer, *others = asyncio.run(scenario())
+
+    assert isinstance(answer, error)
+    assert [o.count for o in others] == [1] * neighbours
+    assert names(database_url) == [*(f"n{i}" for i in range(neighbours)), "next"]
+
+
 def test_what_is_cancelled_before_it_is_sent_is_not_sent(database_url):
     async def scenario():
         async with Database(database_url) as database:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from prisma_assets.agents.contract import AgentCard, AgentResult, AgentTask, Usage
-from prisma_assets.agents.gateway import AgentGateway
-from prisma_assets.agents.ledger import RecordedCall
+from prisma_assets.agents.gateway import AgentGateway, Conclude
+from prisma_assets.agents.ledger import Along, RecordedCall
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.agents.retry import Backoff
 
@@ -21,11 +21,13 @@ class ListLedger:
     def __init__(self):
         self.entries: list[RecordedCall] = []
         self.asked: list[str] = []
+        self.along: list[Along | None] = []
         self.error: Exception | None = None
 
-    async def record(self, call: RecordedCall) -> None:
+    async def record(self, call: RecordedCall, along: Along | None = None) -> None:
         if self.error:
             raise self.error
+        self.along.append(along)
         if call.outcome != "ok" or self._result(call.call_id) is None:
             self.entries.append(call)
 
@@ -101,7 +103,9 @@ class Firm:
         )
         self._calls = 0
 
-    async def call(self, *, is_new: bool = False, **task: Any) -> AgentResult:
+    async def call(
+        self, *, is_new: bool = False, conclude: Conclude | None = None, **task: Any
+    ) -> AgentResult:
         self._calls += 1
         values = {
             "call_id": f"call-{self._calls}",
@@ -109,7 +113,9 @@ class Firm:
             "task": "follow_script",
             "step_id": "a01",
         }
-        return await self.gateway.call(AgentTask(**(values | task)), is_new=is_new)
+        return await self.gateway.call(
+            AgentTask(**(values | task)), is_new=is_new, conclude=conclude
+        )
 
     async def _pause(self, seconds: float) -> None:
         self.pauses.append(seconds)

@@ -71,6 +71,23 @@ def test_a_recorded_call_is_not_made_again(firm):
     assert len(firm.provider.served) == 1
 
 
+def test_what_the_caller_stores_goes_along_with_the_success_and_only_once(firm):
+    firm = firm(failing(RetryableError("busy")))
+    concluded = []
+
+    def conclude(result):
+        concluded.append(result)
+        return "a_query", {"x": 1}
+
+    async def run():
+        for _ in range(2):
+            result = await firm.call(call_id="once", max_retries=1, conclude=conclude)
+        return result
+
+    assert concluded == [asyncio.run(run())]
+    assert firm.ledger.along == [None, ("a_query", {"x": 1})]
+
+
 def test_the_ledger_is_asked_unless_nobody_ever_began_the_call(firm):
     """Whoever stored that the work begins for the first time knows it; asking took a round trip per step."""
     firm = firm(failing())
@@ -266,7 +283,7 @@ def test_a_result_is_recorded_even_if_the_caller_is_cancelled_while_it_is_writte
     firm = firm(failing())
     record, writing = firm.ledger.record, asyncio.Event()
 
-    async def slow_record(entry):
+    async def slow_record(entry, _along):
         writing.set()
         await asyncio.sleep(0.01)
         await record(entry)
@@ -315,7 +332,7 @@ def test_the_gateway_costs_a_call_less_than_300_microseconds(firm):
 
     firm = firm(nothing)
 
-    async def no_record(_entry):
+    async def no_record(_entry, _along):
         pass
 
     async def not_recorded(_call_id):
