@@ -8,7 +8,6 @@ have been counted before, as they are every hour. Times are medians, on the embe
 
 import argparse
 import asyncio
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -52,9 +51,11 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="prisma-bench-") as home,
         running_server(Settings(home=Path(home))) as urls,
     ):
-        alone = one_day(prepared(urls.prisma, "alone"), a_day, asked.repeat)
-        among = a_year(prepared(urls.prisma, "among"), asked.days, a_day, asked.repeat)
-    print(f"ratio {among / alone:.2f}")
+        alone, among = prepared(urls.prisma, "alone"), prepared(urls.prisma, "among")
+        generate(alone, [LAST], a_day)
+        count(alone, [LAST])
+        a_year(among, asked.days, a_day)
+        beside(alone, among, asked.repeat)
     sketches()
 
 
@@ -67,31 +68,29 @@ def prepared(url: str, name: str) -> str:
     return made
 
 
-def one_day(url: str, a_day: int, repeat: int) -> float:
-    """Seconds to count a day in a database that holds nothing else."""
-    generate(url, [LAST], a_day)
-    taken = timed(lambda: count(url, [LAST]), repeat)
-    print(f"{a_day:,} runs of one day, alone: {taken:.3f} s")
-    return taken
-
-
-def a_year(url: str, days: int, a_day: int, repeat: int) -> float:
-    """Seconds to count the newest of many days that are counted already."""
+def a_year(url: str, days: int, a_day: int) -> None:
+    """Generate and count many days, and the last of them again."""
     every = [LAST - timedelta(days=n) for n in reversed(range(days))]
     began = time.perf_counter()
     generate(url, every, a_day)
     print(f"{a_day * days:,} runs of {days} days generated in {time.perf_counter() - began:.0f} s")
-    began = time.perf_counter()
-    count(url, every)
-    print(f"all {days} days counted for the first time in {time.perf_counter() - began:.1f} s")
-    taken = timed(lambda: count(url, [LAST]), repeat)
-    print(f"the same day among {days}: {taken:.3f} s")
-    again = every[-BACKFILL:]
-    began = time.perf_counter()
-    count(url, again)
-    backfill = time.perf_counter() - began
-    print(f"{len(again)} days counted again: {backfill:.1f} s, {backfill / len(again):.3f} s each")
-    return taken
+    for name, some in (("for the first time", every), ("again", every[-BACKFILL:])):
+        began = time.perf_counter()
+        count(url, some)
+        took = time.perf_counter() - began
+        print(f"{len(some)} days counted {name}: {took:.1f} s, {took / len(some):.3f} s each")
+
+
+def beside(alone: str, among: str, repeat: int) -> None:
+    """One day in both databases, in turn: what else the machine does falls on both."""
+    taken: dict[str, list[float]] = {alone: [], among: []}
+    for _ in range(repeat):
+        for url, times in taken.items():
+            began = time.perf_counter()
+            count(url, [LAST])
+            times.append(time.perf_counter() - began)
+    first, second = (float(np.median(times)) for times in taken.values())
+    print(f"one day alone {first:.3f} s, among all {second:.3f} s, ratio {second / first:.2f}")
 
 
 def generate(url: str, days: list[date], a_day: int) -> None:
@@ -123,7 +122,7 @@ def timed(work: Callable[[], object], repeat: int) -> float:
         began = time.perf_counter()
         work()
         taken.append(time.perf_counter() - began)
-    return statistics.median(taken)
+    return float(np.median(taken))
 
 
 def sketches() -> None:

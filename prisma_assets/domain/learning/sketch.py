@@ -173,15 +173,24 @@ def _unpacked(packed: Sequence[bytes]) -> Sketch:
     """All sketches at once, merged."""
     data = np.frombuffer(b"".join(packed), dtype=np.uint8)
     ends = np.flatnonzero(data < 0x80)
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    place = np.arange(data.size) - np.repeat(starts, ends - starts + 1)
-    numbers = np.add.reduceat((data & 0x7F).astype(np.int64) << (7 * place), starts)
+    numbers = data[ends].astype(np.int64)
+    _add_lower(numbers, data, ends)
     offsets = np.cumsum([0, *(len(p) for p in packed)])
     first = np.searchsorted(ends, offsets)  # in `numbers`, of each sketch and of what would follow
     sizes = np.diff(first)
     if np.any(sizes < _HEADER) or np.any(numbers[first[:-1] + 3] > sizes - _HEADER):
         raise ValueError("these bytes are a sketch that was cut off")
     return _merged(numbers, first[:-1], sizes)
+
+
+def _add_lower(numbers: Whole, data: NDArray[np.uint8], ends: NDArray[np.intp]) -> None:
+    """Add the lower groups to the numbers of more than one; they are few."""
+    lower = np.flatnonzero(data >= 0x80)
+    owner = np.searchsorted(ends, lower)
+    start = np.where(owner > 0, ends[owner - 1] + 1, 0)
+    large, first = np.unique(owner, return_index=True)
+    numbers[large] <<= 7 * (ends[large] - start[first])
+    np.add.at(numbers, owner, (data[lower] & 0x7F).astype(np.int64) << (7 * (lower - start)))
 
 
 def _merged(numbers: Whole, first: Whole, sizes: Whole) -> Sketch:
