@@ -13,8 +13,6 @@ from prisma_assets.settings import Settings
 Answer = TypeVar("Answer")
 
 alerts = typer.Typer(help="What is wrong now, and who looks after it.", no_args_is_help=True)
-rules = typer.Typer(help="What the firm wants to be told of.", invoke_without_command=True)
-alerts.add_typer(rules, name="rules")
 
 AlertId = Annotated[str, typer.Argument(metavar="ALERT", help="Its id, as `alerts list` shows it.")]
 By = Annotated[str, typer.Option("--as", help="Who does it.")]
@@ -125,11 +123,9 @@ def unsilence(
     _done(str(number), "ended", as_json=as_json)
 
 
-@rules.callback()
-def list_rules(context: typer.Context, as_json: AsJson = False) -> None:
+@alerts.command("rules")
+def list_rules(as_json: AsJson = False) -> None:
     """List the rules in force, with how many subjects stand how by each."""
-    if context.invoked_subcommand is not None:
-        return
     found = _ask(_rules)
     if as_json:
         answer({"rules": found})
@@ -138,7 +134,7 @@ def list_rules(context: typer.Context, as_json: AsJson = False) -> None:
         table(heads, [_rule_line(row) for row in found])
 
 
-@rules.command("add")
+@alerts.command("add-rule")
 def add_rule(
     metric: Annotated[str, typer.Option(help="Such as error_rate, p95_ms, cost_usd, accuracy.")],
     threshold: Annotated[
@@ -167,7 +163,7 @@ def add_rule(
         say(f"Rule {rule.id} holds from now on.")
 
 
-@rules.command("end")
+@alerts.command("end-rule")
 def end_rule(
     rule_id: Annotated[str, typer.Argument(metavar="RULE", help="Its id.")],
     by: By,

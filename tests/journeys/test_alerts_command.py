@@ -63,10 +63,10 @@ def test_silenced_it_is_kept_but_told_to_nobody(run, failing_agent, empty_office
 
 
 def test_a_rule_is_set_listed_and_ended(run):
-    rule = run("rules", "add", "--metric", "cost_usd", "--threshold", "50", "--condition", "pct_change", "--as", "pat")  # fmt: skip
+    rule = run("add-rule", "--metric", "cost_usd", "--threshold", "50", "--condition", "pct_change", "--as", "pat")  # fmt: skip
     assert rule["id"] in [each["id"] for each in run("rules")["rules"]]
 
-    run("rules", "end", rule["id"], "--as", "pat")
+    run("end-rule", rule["id"], "--as", "pat")
     assert rule["id"] not in [each["id"] for each in run("rules")["rules"]]
 
 
@@ -89,10 +89,10 @@ def test_a_rule_is_set_listed_and_ended(run):
         ),
         (["unsilence", "99"], "no silence 99 is in force"),
         (
-            ["rules", "add", "--metric", "speed", "--threshold", "1", "--as", "pat"],
+            ["add-rule", "--metric", "speed", "--threshold", "1", "--as", "pat"],
             "called 'speed'",
         ),
-        (["rules", "end", "slow_p95", "--as", "pat"], "nobody has set a rule slow_p95"),
+        (["end-rule", "slow_p95", "--as", "pat"], "nobody has set a rule slow_p95"),
     ],
     ids=lambda value: "" if isinstance(value, str) else " ".join(value[:3]),
 )
