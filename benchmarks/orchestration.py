@@ -2,7 +2,7 @@
 
 Then wide fan-outs, and the two shapes in a database full of past runs.
 
-    python benchmarks/orchestration.py [--runs 5] [--past 500] [--peer dbos=PYTHON] [--without-multiprocess]
+    python -P benchmarks/orchestration.py [--runs 5] [--past 500] [--peer dbos=PYTHON] [--without-multiprocess]
 
 Wall time from the call to finished, in a warm process, medians of interleaved runs, everything stored in PostgreSQL.
 """
