@@ -44,7 +44,7 @@ check: $(STAMP)  ## format, lint, types, import contracts and unit tests, in abo
 	@$(BIN)/python -m pytest tests/unit --quiet -m "not slow"
 
 bench: $(STAMP)  ## run every benchmark and print its figures
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python -P "$$script" || exit 1; done
 
 # The stamp is written last. What this rule began and did not finish is built again from nothing; an environment that is
 # merely older than the lock file, or that somebody else made, is brought up to date in place and never cleared.

@@ -1,6 +1,6 @@
 """How well the streaming detector does: on labelled series, on agents' series without an anomaly, and how fast.
 
-    python benchmarks/anomalies.py [--agents 6] [--halves 500]
+    python -P benchmarks/anomalies.py [--agents 6] [--halves 500]
 
 The labelled series and their scoring rules are those of the Numenta Anomaly Benchmark. They are found through
 PRISMA_SHARED_DATA (default ../shared/data), the scoring tool beside it in tools.

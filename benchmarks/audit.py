@@ -1,6 +1,6 @@
 """How long the audit of the sample takes, and what the code location costs to load.
 
-    python benchmarks/audit.py [--runs 5] [--lines 60000]
+    python -P benchmarks/audit.py [--runs 5] [--lines 60000]
 
 Work is the sum of the steps' own time; wall time is the whole command, start of Python included. The limit is 10 s of work.
 """

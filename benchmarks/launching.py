@@ -1,6 +1,6 @@
 """From the launch in Dagster's UI to the end of the run, under `prisma-assets up`.
 
-    python benchmarks/launching.py [--runs 20]
+    python -P benchmarks/launching.py [--runs 20]
 
 The job is a DAG of 14 steps that compute a value each, 1 -> 12 -> 1: what is measured is the way to a run and back. Launches
 come one after another through GraphQL, as the UI sends them; the end is the time in the run's record.

@@ -1,6 +1,6 @@
 """From the request to the end of the execution, through the HTTP API and the Python API, under `prisma-assets up`.
 
-    python benchmarks/launching_api.py [--runs 30]
+    python -P benchmarks/launching_api.py [--runs 30]
 
 The same DAG of 14 computed steps as in `launching`. One launch every 1.5 s, the two in turn; the end is what the event bus tells.
 """
@@ -21,6 +21,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+# Behind everything else: a script here is called `statistics`, as a module of Python is.
+sys.path.append(str(Path(__file__).parent))
 from launching import TEMPLATE, template
 
 from prisma_assets.agents.registry import AgentRegistry

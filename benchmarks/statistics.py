@@ -1,6 +1,6 @@
 """How often experiments are decided wrongly, how soon they are decided, and what judging them costs.
 
-    python benchmarks/statistics.py [--sims 400] [--only errors|size|guardrails|real|speed]
+    python -P benchmarks/statistics.py [--sims 400] [--only errors|size|guardrails|real|speed]
 
 Every observation is looked at. Beside the product's rules stand gbstats' sequential interval and t-tests. Real experiments and agent runs
 are found through PRISMA_SHARED_DATA (default ../shared/data). Seeded; 4,000 simulations give a standard error of 0.35 points at 5 %.
