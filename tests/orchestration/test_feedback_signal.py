@@ -14,8 +14,8 @@ from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.engine.redo import RedoRequest, redo
 from prisma_assets.learning.feedback_intake import FeedbackIntake
 from prisma_assets.learning.feedback_signal import hear_signals
-from prisma_assets.learning.rollback import BY as ROLLBACK
 from prisma_assets.store.database import Database
+from prisma_assets.store.deployment import ROLLBACK
 from sensors.feedback_signal import feedback_signal_sensor
 
 AGENT = "audit-plan-012"
