@@ -216,8 +216,12 @@ def _step_op(
     async def _step(context: dg.OpExecutionContext):  # type: ignore[no-untyped-def]  # noqa: ANN202 - as of the gate
         session: RunSession = getattr(context.resources, SESSION)
         with told(session):
-            outcome = await (await session.of(template, context.run)).run(step)
+            work = await session.of(template, context.run)
+            outcome = await work.run(step)
         metadata = _metadata(step, outcome)
+        metadata["feedback"] = dg.MetadataValue.url(
+            f"/dashboard/workflows/{work.execution.id}/steps/{step.id}"
+        )
         if outcome.state == "failed":
             error = outcome.record.error or {}
             context.log.error("%s: %s", step.title, error.get("message", "failed"))

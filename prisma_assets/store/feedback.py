@@ -46,6 +46,11 @@ class FeedbackStore:
         """The latest feedback, about one agent or all."""
         return await self.source.fetch("recent_feedback", {"limit": limit, "agent_id": agent_id})
 
+    async def of_step(self, step_execution_id: str, *, limit: int) -> list[dict[str, Any]]:
+        """The latest feedback about one step's work."""
+        params = {"step_execution_id": step_execution_id, "limit": limit}
+        return await self.source.fetch("feedback_of_step", params)
+
 
 def _said(feedback: Feedback) -> dict[str, Any]:
     """The columns that hold something: reading the others would take the database half its time."""

@@ -56,11 +56,13 @@ def _build(
     from starlette.routing import Mount, Route
 
     from prisma_assets.agents.registry import AgentRegistry
+    from prisma_assets.learning.feedback_intake import FeedbackIntake
     from prisma_assets.learning.span_intake import SpanIntake
     from prisma_assets.learning.watchdog import check_watchdog
     from prisma_assets.platform.workflow import WorkflowEngine
     from prisma_assets.store.database import Database
     from prisma_assets.store.event_bus import EventBus
+    from prisma_assets.web import step_page
     from prisma_assets.web.api import PREFIX, create_api
     from prisma_assets.web.traces import PATH, create_traces
 
@@ -82,6 +84,7 @@ def _build(
         pages=[
             Mount(PREFIX, create_api(engine, agents)),
             Route(PATH, create_traces(SpanIntake(agents, database))),
+            Mount(step_page.PREFIX, step_page.step_pages(FeedbackIntake(agents), database)),
         ],
         at_end=engine.aclose,
     )

@@ -62,3 +62,11 @@ from agent_feedback
 where %(agent_id)s::text is null or agent_id = %(agent_id)s
 order by created_at desc, feedback_id
 limit %(limit)s
+
+-- feedback_of_step --
+-- The latest feedback about one step's work. Key: feedback_id.
+select feedback_id::text, created_at, source, feedback_type, rating, comment, submitted_by
+from agent_feedback
+where step_execution_id = %(step_execution_id)s
+order by created_at desc, feedback_id
+limit %(limit)s

@@ -1,0 +1,156 @@
+"""A workflow step's page: what it did, what people said of it, and the form to say it."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import parse_qs
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from prisma_assets.domain.learning.feedback import CATEGORIES
+from prisma_assets.learning.feedback_intake import FeedbackIntake
+from prisma_assets.store.database import Database
+from prisma_assets.store.experiment import is_uuid
+from prisma_assets.store.feedback import FeedbackStore
+from prisma_assets.store.workflow import WorkflowStore
+from prisma_assets.store.workflow_record import Execution, StepRow
+from prisma_assets.web.guard import Guard
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from prisma_assets.domain.audit.workpaper import Workpaper
+
+PREFIX = "/dashboard/workflows"
+_KINDS = (
+    ("rating", "a rating"), ("correction", "a correction"), ("suggestion", "a suggestion"), ("complaint", "a complaint"),
+    ("praise", "praise"),
+)  # fmt: skip
+_SOURCES = (("user", "user"), ("manager", "manager"), ("qa", "quality assurance"))
+_NEWS = {
+    "stored": "Thank you; it is stored.",
+    "known": "You had said so before; it counts once.",
+}
+_SAID = 50
+"""Latest pieces of feedback shown; the command line and the API list all."""
+_FIELDS = (
+    "rating",
+    "feedback_type",
+    "comment",
+    "corrected_output",
+    "submitted_by",
+    "source",
+)
+
+
+class _Template(Protocol):
+    def render(self, *args: Any, **kwargs: Any) -> str: ...
+
+
+def step_pages(intake: FeedbackIntake, database: Database) -> ASGIApp:
+    """Pages below `PREFIX`, as the guard lets them through."""
+    template = _step_template()
+
+    async def show(request: Request) -> Response:
+        execution, step = await _found(request, database)
+        news = _NEWS.get(request.query_params.get("said", ""))
+        shown = _Shown(execution, step, {"source": "user", "issue_categories": []}, news=news)
+        return HTMLResponse(await _render(template, database, shown))
+
+    async def say(request: Request) -> Response:
+        execution, step = await _found(request, database)
+        given = _given(await request.body())
+        row = {
+            **{name: value for name, value in given.items() if value},
+            "agent_id": step.agent_id,
+            "task_id": step.step_name,
+            "step_execution_id": step.step_execution_id,
+        }
+        taken = await intake.take([(1, row)], FeedbackStore(source=database))
+        if taken.rejected:
+            shown = _Shown(execution, step, given, problem=taken.rejected[0][1])
+            return HTMLResponse(await _render(template, database, shown), status_code=422)
+        said = "stored" if taken.accepted else "known"
+        return RedirectResponse(f"{request.url.path}?said={said}#feedback", status_code=303)
+
+    path = "/{execution_id}/steps/{step_id}"
+    routes = [Route(path, show), Route(path, say, methods=["POST"])]
+    return Guard(Starlette(routes=routes))
+
+
+class _Shown:
+    """What one rendering of the page shows."""
+
+    def __init__(
+        self, execution: Execution, step: StepRow, given: Mapping[str, Any], *, news: str | None = None, problem: str | None = None
+    ) -> None:  # fmt: skip
+        self.execution = execution
+        self.step = step
+        self.given = given
+        self.news = news
+        self.problem = problem
+
+
+async def _found(request: Request, database: Database) -> tuple[Execution, StepRow]:
+    store = WorkflowStore(database=database)
+    execution_id, step_id = request.path_params["execution_id"], request.path_params["step_id"]
+    execution = await store.execution(execution_id) if is_uuid(execution_id) else None
+    if execution is None:
+        raise HTTPException(404, f"No execution has the id {execution_id}.")
+    step = (await store.steps(execution.id)).get(step_id)
+    if step is None:
+        raise HTTPException(404, f"Step {step_id} of execution {execution.id} has not begun.")
+    return execution, step
+
+
+def _given(body: bytes) -> dict[str, Any]:
+    """The form's fields, as a browser sends them."""
+    fields = parse_qs(body.decode("utf-8", errors="replace"))
+    given: dict[str, Any] = {name: fields.get(name, [""])[0].strip() for name in _FIELDS}
+    return {**given, "issue_categories": fields.get("issue_categories", [])}
+
+
+async def _render(template: _Template, database: Database, shown: _Shown) -> str:
+    from prisma_assets.domain.audit.workpaper import Workpaper
+
+    step, execution = shown.step, shown.execution
+    workpaper = Workpaper.model_validate(step.workpaper) if step.workpaper else None
+    said = await FeedbackStore(source=database).of_step(step.step_execution_id, limit=_SAID)
+    runs = await WorkflowStore(database=database).runs(execution.id)
+    return template.render(
+        execution=execution,
+        step=step,
+        title=workpaper.title if workpaper else step.step_name.replace("_", " "),
+        workpaper=_as_html(workpaper) if workpaper else None,
+        run_link=f"/runs/{runs[-1]}" if runs else "/runs",
+        said=said,
+        given=shown.given,
+        news=shown.news,
+        problem=shown.problem,
+        kinds=_KINDS,
+        sources=_SOURCES,
+        categories=sorted(CATEGORIES),
+    )
+
+
+def _as_html(workpaper: "Workpaper") -> "Markup":
+    """The workpaper without its heading, which the page has; tags in the books' texts stay text."""
+    from markdown_it import MarkdownIt
+    from markupsafe import Markup
+
+    from prisma_assets.domain.audit.workpaper_markdown import render_markdown
+
+    _, _, body = render_markdown(workpaper).partition("\n\n")
+    plain = MarkdownIt("commonmark", {"html": False}).enable("table")
+    return Markup(plain.render(body))  # noqa: S704 - made with tags switched off
+
+
+def _step_template() -> _Template:
+    from jinja2 import Environment, PackageLoader
+
+    pages = Environment(loader=PackageLoader("prisma_assets.web"), autoescape=True)
+    return pages.get_template("step.html")
