@@ -329,7 +329,7 @@ def started_of(row: Row) -> Started:
 
 def plan_of(row: Row) -> Plan:
     """The declaration of a row of `ab_tests`."""
-    metrics = tuple(_metric(m) for m in row["metric_plan"]) or planned_metrics(
+    metrics = tuple(metric_of(m) for m in row["metric_plan"]) or planned_metrics(
         row["metrics"], primary=row["primary_metric"], guardrails=row["guardrail_metrics"]
     )
     return Plan(
@@ -340,7 +340,8 @@ def plan_of(row: Row) -> Plan:
     )  # fmt: skip
 
 
-def _metric(said: Mapping[str, Any]) -> Metric:
+def metric_of(said: Mapping[str, Any]) -> Metric:
+    """What `metric_json` wrote."""
     return Metric(
         name=said["name"], kind=Kind(said["kind"]), direction=Direction(said["direction"]),
         margin=said["margin"], role=Role(said["role"]),

@@ -29,6 +29,7 @@ from prisma_assets.domain.experiments.release_path import (
     still_needed,
 )
 from prisma_assets.domain.experiments.rollout import STAGES
+from prisma_assets.domain.experiments.running import metric_json
 from prisma_assets.domain.notification.notification import Notification
 from prisma_assets.learning.experiment_declaration import known
 from prisma_assets.learning.experiment_evaluation import data_behind, plan_sha256
@@ -319,10 +320,7 @@ async def _begin(
     [recorded] = await tx.fetch("recorded_of_agent", since)
     guardrails = {name: margin for name, margin in GUARDRAILS.items() if recorded[name]}
     metrics = planned_metrics(["error_rate"], guardrails=guardrails)
-    plan = [
-        {"name": m.name, "kind": str(m.kind), "direction": str(m.direction), "margin": m.margin, "role": "guardrail"}
-        for m in metrics
-    ]  # fmt: skip
+    plan = [metric_json(metric) for metric in metrics]
     rows = await tx.fetch("insert_rollout_test", {
         "agent_id": deployment.agent_id, "name": f"Rollout of {deployment.to_version}", "opportunity_id": deployment.opportunity_id,
         "from_version": deployment.from_version, "to_version": deployment.to_version, "changes": dict(deployment.change_set),

@@ -1,7 +1,7 @@
 """Looks at every rollout that is on its way: new work in, the next share, a wait with its reason, or a breach for the rollback out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from prisma_assets.domain.errors import PrismaError
 from prisma_assets.domain.experiments.design import Design
 from prisma_assets.domain.experiments.health import Units
-from prisma_assets.domain.experiments.metric import Direction, Kind, Metric, Role
+from prisma_assets.domain.experiments.metric import Role
 from prisma_assets.domain.experiments.rollout import (
     FULL,
     STAGES,
@@ -26,6 +26,7 @@ from prisma_assets.domain.experiments.rollout import (
 )
 from prisma_assets.domain.experiments.rollout_watch import RolloutWatch, rollout_design
 from prisma_assets.domain.notification.notification import Notification
+from prisma_assets.learning.experiment_evaluation import metric_of
 from prisma_assets.store.database import Database, Transaction
 from prisma_assets.store.deployment import ROLLING, Deployment, DeploymentStore, Event
 from prisma_assets.store.experiment import ExperimentStore
@@ -103,16 +104,8 @@ async def _watch(
 
 
 def _design(plan: Sequence[Mapping[str, Any]]) -> Design:
-    metrics = tuple(
-        Metric(
-            name=m["name"],
-            kind=Kind(m["kind"]),
-            direction=Direction(m["direction"]),
-            margin=m["margin"],
-            role=Role.GUARDRAIL,
-        )
-        for m in plan
-    )
+    """What is watched; whatever an experiment would make of the metrics, a rollout guards them all."""
+    metrics = tuple(replace(metric_of(said), role=Role.GUARDRAIL) for said in plan)
     return rollout_design(Design(metrics=metrics, splits=(0.5,)))
 
 
@@ -217,6 +210,6 @@ async def _call_a_person(tx: Transaction, deployment: Deployment, reason: str) -
         dedupe_key=f"deployment_waits:{deployment.deployment_id}:{deployment.traffic_pct}:{reason[:80]}",
         subject=f"{deployment.agent_id}: the rollout of {deployment.to_version} waits for a person",
         text=f"It stands at {deployment.traffic_pct} %: {reason}.",
-        facts={"deployment_id": deployment.deployment_id, "position": asdict(deployment)["stage"]},
+        facts={"deployment_id": deployment.deployment_id, "stage": deployment.stage},
     )
     await NotificationStore(source=tx).add(news)
