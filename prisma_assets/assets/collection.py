@@ -8,6 +8,7 @@ from prisma_assets.assets.feedback import feedback_assets
 from prisma_assets.assets.ledger import ledger_assets
 from prisma_assets.assets.metrics import metric_assets
 from prisma_assets.assets.opportunity import opportunity_assets
+from prisma_assets.assets.replay import replay_assets
 from prisma_assets.assets.source import source_specs
 from prisma_assets.assets.theme import theme_assets
 from prisma_assets.assets.trend import trend_assets
@@ -24,5 +25,6 @@ def all_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
         *opportunity_assets(),
         *ledger_assets(),
         *drill_assets(),
+        *replay_assets(),
         *experiment_assets(),
     ]

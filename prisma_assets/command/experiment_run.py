@@ -1,4 +1,4 @@
-"""`experiment create|start|list|show|evaluate|report|stop`: experiments on the firm's agents."""
+"""`experiment create|start|list|show|evaluate|report|stop|replay`: experiments on the firm's agents."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ Who = Annotated[str, typer.Option("--as", metavar="USER", help="Who you are.")]
 
 def add_to(group: typer.Typer) -> None:
     """Add these commands to the group `experiment`."""
-    for command in (create, start, list_, show, evaluate, report, stop):
+    for command in (create, start, list_, show, evaluate, report, stop, replay):
         group.command(command.__name__.removesuffix("_"))(command)
 
 
@@ -295,3 +295,34 @@ def _tell(row: dict[str, Any], *, as_json: bool) -> None:
 
 def _cell(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+
+
+def replay(
+    all_: Annotated[
+        bool, typer.Option("--all", help="List those that would stay the same, too.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Count every past verdict anew with today's code and data, and list those that would change. Nothing is written."""
+    from dataclasses import asdict
+
+    from prisma_assets.learning.experiment_evaluation import code_version
+    from prisma_assets.learning.verdict_replay import replay as count_anew
+
+    found = _ask(lambda database: count_anew(database, code_version=code_version()))
+    changed = [one for one in found if one.changes or one.data_changed]
+    if as_json:
+        shown = found if all_ else changed
+        rows = [{**asdict(one), "changes": one.changes} for one in shown]
+        return answer({"verdicts": len(found), "changed": len(changed), "replayed": rows})
+    say(
+        f"{len(found)} verdicts counted anew; {len(changed)} rest on other data now or would change."
+    )
+    rows_ = [
+        [one.as_of.strftime("%Y-%m-%d %H:%M"), one.agent_id, one.name, one.was, one.would_be,
+         "other data" if one.data_changed else "", one.reason]
+        for one in (found if all_ else changed)
+    ]  # fmt: skip
+    if rows_:
+        table(["when", "agent", "experiment", "was", "would be", "", "why"], rows_)
+    return None

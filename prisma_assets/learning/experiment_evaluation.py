@@ -212,7 +212,7 @@ class _Held:
     def take(self, units: Sequence[Row], *, reported_until: datetime) -> None:
         self.is_changed = bool(units) or self.row["state"] is None
         if units:
-            self.running.take([_outcome(u, self.running.started.plan) for u in units])
+            self.running.take([outcome_of(u, self.running.started.plan) for u in units])
             self.last_exposure_id = units[-1]["exposure_id"]
         self.new_units, self.reported_until = len(units), reported_until
 
@@ -304,11 +304,12 @@ async def data_behind(store: ExperimentStore, row: Row, *, as_of: datetime) -> s
     running = RunningExperiment(started_of(row))
     ab_test_id = row["ab_test_id"]
     units = await store.ripe_units({ab_test_id: 0}, as_of=as_of)
-    running.take([_outcome(unit, running.started.plan) for unit in units])
+    running.take([outcome_of(unit, running.started.plan) for unit in units])
     return running.data_sha256
 
 
-def _outcome(unit: Row, plan: Plan) -> UnitOutcome:
+def outcome_of(unit: Row, plan: Plan) -> UnitOutcome:
+    """A row of `ripe_units`."""
     return UnitOutcome(
         unit=unit["unit"], variant=unit["variant"], split=unit["split"], exposed_at=unit["first_exposed_at"],
         values={m.name: unit[m.name] for m in plan.metrics}, versions=frozenset(unit["versions"]),

@@ -260,3 +260,9 @@ left join lateral (
     where b.agent_id = %(agent_id)s and b.rating is not null and b.created_at >= %(since)s
       and case %(unit)s when 'engagement' then w.engagement_id = u.unit when 'user' then w.created_by = u.unit
           else b.workflow_execution_id::text = u.workflow_execution_id end) r on true
+
+-- experiments_with_verdicts --
+-- Experiments that were judged, the earliest first. Key: ab_test_id.
+select ab_test_id::text as ab_test_id from ab_tests t
+where exists (select from experiment_verdicts v where v.ab_test_id = t.ab_test_id)
+order by created_at, ab_test_id
