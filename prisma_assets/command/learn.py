@@ -92,6 +92,8 @@ def _days(urls: "ServerUrls", last: date) -> list[date]:
 
 
 def _show(learned: "Learned", last: date, *, as_json: bool) -> None:
+    for run in learned.failures:
+        note(f"{run.first_day} is stopped: {run.failure} (Dagster run {run.run_id})")
     if as_json:
         answer(
             {
@@ -109,8 +111,6 @@ def _show(learned: "Learned", last: date, *, as_json: bool) -> None:
         ("asset", "check", "days", "", "failing"),
         [(c.asset, c.check, _span(c), _verdict(c), c.failing) for c in learned.checks],
     )
-    for run in learned.failures:
-        note(f"{run.first_day} is stopped: {run.failure} (Dagster run {run.run_id})")
 
 
 def _span(check: "CheckSeen") -> str:

@@ -147,6 +147,10 @@ def _sentence(failure: "StepFailureData") -> str:
     told = failure.user_failure_data
     if told is not None and told.description:
         return str(told.description)
+    error = failure.error
+    if error is not None and error.cls_name == "DagsterAssetCheckFailedError":
+        # Its first line counts them, the others name them, one asset each.
+        return f"blocked by {'; '.join(error.message.strip().splitlines()[1:])}"
     return failure.error_display_string.strip().splitlines()[0]
 
 

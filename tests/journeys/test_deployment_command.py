@@ -34,7 +34,8 @@ def opportunity(office, feedback) -> str:
         row = connection.execute(
             """insert into improvement_opportunities (agent_id, agent_version, improvement_type, detector, title, description, evidence,
                 sample_size, priority, risk_level, fingerprint, metric, began_on, last_seen_on)
-            values (%s, '1.0.0', 'prompt', 'low_rating', 'People are less satisfied', 'Ratings fell.', '[]', 3, 'high', 'low', 'f1',
+            values (%s, '1.0.0', 'prompt', 'low_rating', 'People are less satisfied', 'Ratings fell.',
+                '[{"kind": "days", "values": [["2026-03-04", 2.0, 3]]}]', 3, 'high', 'low', 'f1',
                 'satisfaction', '2026-03-01', '2026-03-04') returning opportunity_id""",
             (AGENT,),
         ).fetchone()
