@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
@@ -23,6 +24,7 @@ def create_app(
     checks: Mapping[str, HealthCheck],
     ready: Mapping[str, HealthCheck] | None = None,
     pages: Sequence[BaseRoute] = (),
+    problems: Mapping[Any, Callable[[Request, Exception], Awaitable[Response]]] | None = None,
     at_end: Callable[[], Awaitable[None]] | None = None,
 ) -> Starlette:
     """Put health and pages in front of the Dagster UI, which answers every other path.
@@ -32,6 +34,7 @@ def create_app(
         checks: What health asks, by the name of the part.
         ready: What readiness asks besides: who watches, and whether everything that ought to run does.
         pages: Our own.
+        problems: What answers when one of them cannot, by exception.
         at_end: Closes what they opened, when the server stops.
     """
 
@@ -50,7 +53,8 @@ def create_app(
             await at_end()
 
     own = [Route("/healthz", healthz), Route("/readyz", readyz)]
-    return Starlette(routes=[*own, *pages, Mount("/", dagster)], lifespan=lifespan)
+    routes = [*own, *pages, Mount("/", dagster)]
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers=problems)
 
 
 async def _answer(checks: Mapping[str, HealthCheck]) -> JSONResponse:

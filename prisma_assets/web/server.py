@@ -17,6 +17,9 @@ STATEMENT_TIMEOUT_MS = 15_000
 POOL_RECYCLE_SECONDS = 3_600
 POOL_OVERFLOW = 20
 
+WEB_CONNECTIONS = 8
+"""A page asks for several figures at once; the embedded server takes 200 connections."""
+
 CLOSE_SECONDS = 2
 """Open pages hold a websocket that never ends by itself; when stopping they get this long."""
 
@@ -64,11 +67,23 @@ def _build(
     from prisma_assets.store.event_bus import EventBus
     from prisma_assets.web import step_page
     from prisma_assets.web.api import PREFIX, create_api
+    from prisma_assets.web.home_page import home_routes
+    from prisma_assets.web.live import Changes, live_routes
+    from prisma_assets.web.page import Pages, static_routes
+    from prisma_assets.web.problem_page import problem_pages
     from prisma_assets.web.traces import PATH, create_traces
 
     agents = AgentRegistry()
-    engine = WorkflowEngine(agents, EventBus(), starts_runs=False)
-    database = Database(database_url, max_size=2)
+    bus = EventBus(database_url)
+    engine = WorkflowEngine(agents, bus, starts_runs=False)
+    database = Database(database_url, max_size=WEB_CONNECTIONS)
+    changes = Changes(bus, database)
+    pages = Pages()
+
+    async def close() -> None:
+        await changes.aclose()
+        await engine.aclose()
+        await database.close()
 
     async def database_answers() -> None:
         await database.fetch("any_execution")
@@ -84,9 +99,13 @@ def _build(
         pages=[
             Mount(PREFIX, create_api(engine, agents)),
             Route(PATH, create_traces(SpanIntake(agents, database))),
+            *static_routes(),
+            *live_routes(changes),
+            *home_routes(pages, database),
             Mount(step_page.PREFIX, step_page.step_pages(FeedbackIntake(agents), database)),
         ],
-        at_end=engine.aclose,
+        problems=problem_pages(pages),
+        at_end=close,
     )
 
 
