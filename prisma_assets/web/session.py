@@ -1,37 +1,13 @@
 """Who is there: what a page or an endpoint asks about the person behind a request."""
 
-from dataclasses import dataclass
-from functools import cached_property
-
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
-from prisma_assets.domain.guardrails.role import Permission, Role, permissions
+from prisma_assets.domain.guardrails.role import Permission
+from prisma_assets.domain.guardrails.visitor import Visitor
 
 SCOPE_KEY = "prisma.visitor"
 """Where the sign-in leaves the visitor in an ASGI scope; a client cannot write there."""
-
-
-@dataclass(frozen=True)
-class Visitor:
-    """A person or program that has signed in."""
-
-    name: str
-    roles: tuple[Role, ...]
-    via: str
-    """`session`, `token` or `development`."""
-    scopes: frozenset[Permission] | None = None
-    """What a token is limited to; None: all that the roles permit."""
-
-    @cached_property
-    def permissions(self) -> frozenset[Permission]:
-        """What the visitor may do."""
-        given = permissions(self.roles)
-        return given if self.scopes is None else given & self.scopes
-
-    def may(self, permission: Permission) -> bool:
-        """Whether the visitor may do this."""
-        return permission in self.permissions
 
 
 def visitor(connection: HTTPConnection) -> Visitor:

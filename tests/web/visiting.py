@@ -9,13 +9,13 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from prisma_assets.domain.guardrails.role import Role
+from prisma_assets.domain.guardrails.visitor import Visitor
 from prisma_assets.web.app import create_app
 from prisma_assets.web.page import Pages, static_routes
 from prisma_assets.web.problem_page import problem_pages
-from prisma_assets.web.session import Visitor
 
-PARTNER = Visitor(name="ana", roles=(Role.PARTNER,), via="test")
-READER = Visitor(name="ron", roles=(Role.READONLY,), via="test")
+PARTNER = Visitor(name="ana", roles=(Role.PARTNER,), via="session")
+READER = Visitor(name="ron", roles=(Role.READONLY,), via="session")
 
 
 def as_visitor(app: ASGIApp, visitor: Visitor) -> ASGIApp:
