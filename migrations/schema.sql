@@ -1009,7 +1009,7 @@ SELECT f.agent_id, coalesce(f.agent_version, 'unknown') AS agent_version, f.star
     md5(concat_ws('|', f.source, f.agent_id, f.agent_version, f.task_id, extract(epoch FROM f.started_at),
         f.duration_ms, f.outcome, f.error_type, f.tokens_in, f.tokens_out, f.tokens_cached, f.cost_usd, f.accuracy,
         extract(epoch FROM f.recorded_at))) AS fact_key,
-    f.task_id, f.source, f.recorded_at
+    f.task_id, f.source, f.recorded_at, f.provider, f.model, f.client_id, f.engagement_id, f.workflow_execution_id
 FROM agent_run_facts f;
 
 -- Feedback with what is doubtful about it.
@@ -1150,3 +1150,35 @@ CREATE TABLE api_tokens (
     revoked_at   timestamptz
 );
 CREATE UNIQUE INDEX api_tokens_by_name ON api_tokens (org_id, name) WHERE revoked_at IS NULL;
+
+-- What was spent on each day, by everything people ask spend by. Rebuilt a day at a time.
+CREATE TABLE spend_daily (
+    org_id          text NOT NULL DEFAULT 'firm',
+    day             date NOT NULL,  -- in UTC
+    agent_id        text NOT NULL,
+    agent_version   text NOT NULL,
+    provider        text,  -- NULL here and below: not known
+    model           text,
+    client_id       text,
+    engagement_id   text,
+    workflow        text,
+    runs            integer NOT NULL CHECK (runs > 0),
+    unpriced        integer NOT NULL CHECK (unpriced BETWEEN 0 AND runs),  -- runs without a price: no cost holds theirs
+    cost_usd        numeric(18,6) CHECK (cost_usd >= 0),
+    cost_sq         double precision NOT NULL DEFAULT 0 CHECK (cost_sq >= 0),  -- sum of squares
+    failed          integer NOT NULL CHECK (failed BETWEEN 0 AND runs),
+    failed_unpriced integer NOT NULL CHECK (failed_unpriced BETWEEN 0 AND failed),
+    failed_usd      numeric(18,6) CHECK (failed_usd >= 0),
+    failed_sq       double precision NOT NULL DEFAULT 0 CHECK (failed_sq >= 0),
+    tokens_in       bigint NOT NULL DEFAULT 0 CHECK (tokens_in >= 0),
+    tokens_out      bigint NOT NULL DEFAULT 0 CHECK (tokens_out >= 0),
+    tokens_cached   bigint NOT NULL DEFAULT 0 CHECK (tokens_cached >= 0),
+    tokens_n        integer NOT NULL DEFAULT 0 CHECK (tokens_n BETWEEN 0 AND runs),  -- runs that reported tokens
+    accuracy_sum    double precision NOT NULL DEFAULT 0 CHECK (accuracy_sum >= 0),
+    accuracy_sq     double precision NOT NULL DEFAULT 0 CHECK (accuracy_sq >= 0),
+    accuracy_n      integer NOT NULL DEFAULT 0 CHECK (accuracy_n BETWEEN 0 AND runs),
+    CONSTRAINT spend_daily_one_row UNIQUE NULLS NOT DISTINCT
+        (org_id, day, agent_id, agent_version, provider, model, client_id, engagement_id, workflow),
+    CONSTRAINT spend_daily_costs CHECK ((cost_usd IS NULL) = (unpriced = runs) AND (failed_usd IS NULL) = (failed_unpriced = failed))
+);
+CREATE INDEX spend_daily_by_day ON spend_daily (day);

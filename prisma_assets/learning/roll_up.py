@@ -8,6 +8,7 @@ from typing import Any
 from prisma_assets.domain.learning.sketch import Sketch
 from prisma_assets.store.database import Database
 from prisma_assets.store.roll_up import QuarantineStore, RollUpStore, Row
+from prisma_assets.store.spend import SpendStore
 
 FEEDBACK_DAILY = "feedback_daily"
 METRICS_HOURLY = "agent_metrics_hourly"
@@ -66,7 +67,7 @@ async def roll_up_feedback(database: Database, day: date, *, agents: Agents) -> 
 
 
 async def roll_up_hours(database: Database, day: date, *, agents: Agents) -> RolledUp:
-    """Count the hours of a UTC day; facts that cannot be true are set aside first."""
+    """Count the hours of a UTC day and what it spent on whom; facts that cannot be true are set aside first."""
     await look_for_changes(database)
     async with database.transaction() as transaction:
         store = RollUpStore(source=transaction)
@@ -75,6 +76,7 @@ async def roll_up_hours(database: Database, day: date, *, agents: Agents) -> Rol
         found = await store.hourly_figures(day, agents=agents)
         rows = [_window(row, Sketch.of(row.pop("durations") or ()), agents) for row in found]
         await store.replace_metrics("1h", day, rows)
+        await SpendStore(source=transaction).replace_day(day, agents=agents)
         await store.end(METRICS_HOURLY, day, rows=len(rows))
     return RolledUp(roll_up=METRICS_HOURLY, day=day, rows=len(rows))
 
