@@ -53,6 +53,12 @@ class Figures:
         """Share of runs that failed or ran out of time."""
         return (self.errors + self.timeouts) / self.executions if self.executions else None
 
+    @property
+    def cost_per_run(self) -> float | None:
+        """US dollars per run that has a price."""
+        priced = self.executions - self.unpriced
+        return float(self.cost_usd) / priced if self.cost_usd is not None and priced > 0 else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class DailyFigure(Figures):
@@ -96,7 +102,11 @@ async def hourly_series(
 async def total(database: Database, agent_id: str, *, since: date, until: date) -> Figures:
     """Figures of one agent over all these days together, quantiles from the merged sketches."""
     store = RollUpStore(source=database)
-    rows = await store.windows("1d", since=since, until=until, agent_id=agent_id)
+    return figures_of(await store.windows("1d", since=since, until=until, agent_id=agent_id))
+
+
+def figures_of(rows: Sequence[Row]) -> Figures:
+    """Figures of windows taken together."""
     return Figures(**_added(rows))
 
 

@@ -115,11 +115,6 @@ def _values(
     return tuple(read(figures[day]) if day in figures else None for day in days)
 
 
-def _cost_per_run(figure: DailyFigure) -> float | None:
-    priced = figure.executions - figure.unpriced
-    return float(figure.cost_usd) / priced if figure.cost_usd is not None and priced > 0 else None
-
-
 def _tokens_per_run(figure: DailyFigure) -> float | None:
     if figure.tokens_in is None or figure.tokens_out is None or not figure.tokens_n:
         return None
@@ -129,7 +124,7 @@ def _tokens_per_run(figure: DailyFigure) -> float | None:
 _READ: Mapping[Tracked, Callable[[DailyFigure], float | None]] = {
     Tracked.LATENCY: lambda figure: figure.p95_ms,
     Tracked.ERROR_RATE: lambda figure: figure.error_rate,
-    Tracked.COST: _cost_per_run,
+    Tracked.COST: lambda figure: figure.cost_per_run,
     Tracked.TOKENS: _tokens_per_run,
     Tracked.ACCURACY: lambda figure: figure.accuracy,
     Tracked.SATISFACTION: lambda figure: figure.satisfaction,
