@@ -20,6 +20,10 @@ function traces(spec) {
     if (spec.kind === "bar") return [{ ...drawn, type: "bar" }];
     const main = { ...drawn, type: "scatter", mode: spec.kind === "dots" ? "markers" : one.x.length < 3 ? "lines+markers" : "lines" };
     if (!one.low) return [main];
+    if (spec.kind === "dots") {
+      const off = (ends) => ends.map((end, k) => end === null ? null : Math.abs(end - one.y[k]));
+      return [{ ...main, error_y: { type: "data", symmetric: false, array: off(one.high), arrayminus: off(one.low), thickness: 1, width: 0 } }];
+    }
     const edge = { x: one.x, type: "scatter", mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false };
     const band = hue.replace("rgb(", "rgba(").replace(")", ", 0.18)");
     return [{ ...edge, y: one.low }, { ...edge, y: one.high, fill: "tonexty", fillcolor: band }, main];
