@@ -122,12 +122,15 @@ class Usage:
     """What a call consumed."""
 
     provider: str
+    """By its OpenTelemetry name where it has one: list prices are looked up by it."""
     model: str | None = None
     tokens_in: int = 0
     tokens_out: int = 0
     tokens_cached: int = 0
     cost_usd: Decimal | None = Decimal(0)
-    """None: no price is known, which is not the same as free."""
+    """None: no price is known, which is not the same as free. The gateway then asks the price lists."""
+    price_version: str | None = None
+    """The price list the cost was computed with; None: the provider told it."""
 
 
 @dataclass(frozen=True, kw_only=True)

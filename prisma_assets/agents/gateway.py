@@ -7,16 +7,18 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from time import perf_counter
 from typing import Any
 
 from prisma_assets.agents.arms import Arms
-from prisma_assets.agents.contract import AgentCard, AgentProvider, AgentResult, AgentTask
+from prisma_assets.agents.contract import AgentCard, AgentProvider, AgentResult, AgentTask, Usage
 from prisma_assets.agents.heartbeat import HeartbeatLostError, while_beating
 from prisma_assets.agents.ledger import Along, CallLedger, CallOutcome, RecordedCall
 from prisma_assets.agents.pool import InstancePool, PooledInstance
+from prisma_assets.agents.price import price_use
 from prisma_assets.agents.purse import Purse
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.agents.retry import Backoff, CallTimeoutError, is_retryable
@@ -207,9 +209,11 @@ class AgentGateway:
                 if isinstance(error, CallTimeoutError):
                     bill.cost_usd = None
                 return _Failed(error=error, duration_ms=_ms_since(began))
-            bill.cost_usd = result.usage.cost_usd
+            usage = _priced(result.usage)
+            bill.cost_usd = usage.cost_usd
             return replace(
                 result,
+                usage=usage,
                 duration_ms=_ms_since(began),
                 attempts=number,
                 agent_version=pool.card.version,
@@ -296,8 +300,20 @@ def _entry(
         tokens_out=usage.tokens_out,
         tokens_cached=usage.tokens_cached,
         cost_usd=usage.cost_usd,
+        price_version=usage.price_version,
         result=outcome,
     )
+
+
+def _priced(usage: Usage) -> Usage:
+    """The usage with the list price of its tokens, where its provider tells no cost and some list has the model."""
+    is_told = usage.cost_usd is not None
+    if is_told or usage.model is None or not usage.tokens_in + usage.tokens_out:
+        return usage
+    found = price_use(asdict(usage), at=datetime.now(UTC))
+    if found is None:
+        return usage
+    return replace(usage, cost_usd=round(found.usd, 6), price_version=found.version)
 
 
 def _kind(error: BaseException) -> CallOutcome:

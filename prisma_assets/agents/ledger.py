@@ -42,6 +42,8 @@ class RecordedCall:
     tokens_cached: int | None = None
     cost_usd: Decimal | None = None
     """Price in US dollars. None: unknown, which is not free."""
+    price_version: str | None = None
+    """The price list it was computed with; None: the provider told it, or nobody knows it."""
     ab_test_id: str | None = None
     """The experiment the call was part of; None: none."""
     variant: str | None = None

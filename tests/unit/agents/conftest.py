@@ -54,6 +54,7 @@ class ScriptedProvider:
         self.served: list[int] = []
         self.under_way = 0
         self.peak = 0
+        self.usage = Usage(provider="embedded", tokens_in=3, tokens_out=5)
 
     async def start(self, _card: AgentCard) -> int:
         self.started += 1
@@ -67,9 +68,7 @@ class ScriptedProvider:
             outputs = await self.work(self, task)
         finally:
             self.under_way -= 1
-        return AgentResult(
-            outputs=outputs or {}, usage=Usage(provider="embedded", tokens_in=3, tokens_out=5)
-        )
+        return AgentResult(outputs=outputs or {}, usage=self.usage)
 
     async def stop(self, instance: int) -> None:
         self.stopped.append(instance)
