@@ -7,6 +7,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from prisma_assets.command import (
+    account,
     alert,
     anomalies,
     budget,
@@ -64,6 +65,7 @@ for part in (
     budget,
     cost,
     trend,
+    account,
     database,
     stack,
 ):

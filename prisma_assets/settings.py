@@ -69,6 +69,8 @@ class Settings:
     """DATABASE_URL: a PostgreSQL server in libpq form. None: the embedded server under `home`."""
     port: int = DEFAULT_PORT
     """PRISMA_PORT: port of the web address."""
+    public_url: str | None = None
+    """PRISMA_PUBLIC_URL: how people on other machines reach the web address, through a proxy with TLS. None: this machine only."""
     templates: Path | None = None
     """PRISMA_TEMPLATES: a folder of further workflow templates. None: only those that ship."""
     warm: bool = True
@@ -96,6 +98,7 @@ class Settings:
             home=_home(given.get("PRISMA_HOME", DEFAULT_HOME)),
             database_url=_database_url(given.get("DATABASE_URL")),
             port=_port(given.get("PRISMA_PORT", str(DEFAULT_PORT))),
+            public_url=_public_url(given.get("PRISMA_PUBLIC_URL")),
             templates=_templates(given.get("PRISMA_TEMPLATES")),
             warm=_switch("PRISMA_WARM", given.get("PRISMA_WARM", "1")),
             mail=_mail(given),
@@ -112,6 +115,17 @@ def _home(value: str) -> Path:
 
 def _absolute(value: str) -> Path:
     return Path(os.path.abspath(Path(value).expanduser()))  # noqa: PTH100  # resolve() would follow links: people move data behind one
+
+
+def _public_url(value: str | None) -> str | None:
+    if value is None:
+        return None
+    parts = urlsplit(value)
+    if parts.scheme != "https" or not parts.netloc or parts.path.strip("/") or parts.query:
+        raise InputError(
+            f"PRISMA_PUBLIC_URL is '{value}'; write how browsers reach the product, with https and without a path: https://prisma.example"
+        )
+    return value.rstrip("/")
 
 
 def _database_url(value: str | None) -> str | None:

@@ -1,10 +1,13 @@
 """Signing in: passwords, sessions, tokens, and the development key of a laptop. Who may do what is the domain's."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
+import os
 import re
 import secrets
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -52,18 +55,20 @@ class Token:
 def development_key(home: Path) -> str:
     """The key of this data folder, made at the first call; only its owner can read it."""
     file = home / _KEY_FILE
-    try:
-        with file.open("x", encoding="ascii", opener=_private) as new:
+    if not file.exists():
+        # mkstemp's files are their owner's alone; a link puts the whole key in place or none.
+        handle, draft = tempfile.mkstemp(dir=home, prefix=_KEY_FILE)
+        with os.fdopen(handle, "w", encoding="ascii") as new:
             new.write(secrets.token_urlsafe(32))
-    except FileExistsError:
-        pass
+        with contextlib.suppress(FileExistsError):
+            file.hardlink_to(draft)
+        Path(draft).unlink()
     return file.read_text(encoding="ascii").strip()
 
 
-def _private(path: str, flags: int) -> int:
-    import os
-
-    return os.open(path, flags, 0o600)
+def sign_in_link(address: str, home: Path) -> str:
+    """What signs whoever owns the data folder in."""
+    return f"{address}/sign-in?key={development_key(home)}"
 
 
 @dataclass(frozen=True)

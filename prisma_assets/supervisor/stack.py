@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from prisma_assets.domain.errors import PrismaError
 from prisma_assets.platform import run_server
+from prisma_assets.platform.account import sign_in_link
 from prisma_assets.settings import Settings
 from prisma_assets.store.database import Database
 from prisma_assets.store.migrate import migrate
@@ -24,6 +25,7 @@ from prisma_assets.supervisor.nursery import Child, Nursery
 from prisma_assets.supervisor.port import HOST
 from prisma_assets.supervisor.sample import SampleEngagement
 from prisma_assets.web import server as web
+from prisma_assets.web.sign_in import Door
 from resources import code_location
 from resources.dagster_home import URL_VARIABLE, write_dagster_home
 from resources.run_socket import code_socket, runs_socket
@@ -69,6 +71,7 @@ class Stack:
                 if due and not self._sample.is_written():
                     self._write_sample(nursery)
             self._display.say(f"Ready at {self._address}  (Ctrl-C stops it)")
+            self._tell_of_sign_in()
             if due and self._sample.is_written():
                 self._audit_sample(nursery)
             else:
@@ -78,6 +81,13 @@ class Stack:
     @property
     def _address(self) -> str:
         return web_address(self._port)
+
+    def _tell_of_sign_in(self) -> None:
+        if self._settings.public_url is None:
+            link = sign_in_link(self._address, self._settings.home)
+            self._display.say(f"Sign in with {link}  (yours alone: it opens everything)")
+        else:
+            self._display.say(f"Others reach it as {self._settings.public_url}")
 
     def _sample_is_due(self, urls: ServerUrls) -> bool:
         """A sample is for those who have nothing yet; one that was interrupted is due again."""
@@ -128,7 +138,10 @@ class Stack:
                     "web server",
                     web.serve,
                     host=HOST,
-                    port=self._port,
+                    entrance=web.Entrance(
+                        Door(port=self._port, public_url=self._settings.public_url),
+                        self._settings.home,
+                    ),
                     socket_path=socket,
                     database_url=urls.prisma,
                     start_seconds=START_SECONDS,

@@ -8,14 +8,18 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from prisma_assets.agents.registry import AgentRegistry
+from prisma_assets.domain.guardrails.role import Permission
+from prisma_assets.domain.guardrails.visitor import Visitor
 from prisma_assets.domain.monitoring.alert_rule import Severity
 from prisma_assets.learning import alert_act
 from prisma_assets.store.alert import AlertStore, NewSilence
 from prisma_assets.store.alert_rule import AlertRuleStore
 from prisma_assets.store.database import Database
 from prisma_assets.web.api_model import Name, Taken, Text
+from prisma_assets.web.session import allowed
 
 GetDatabase = Callable[[], Awaitable[Database]]
+Operator = Annotated[Visitor, allowed(Permission.OPERATE)]
 Said = Annotated[Text, Field(min_length=1)]
 
 
@@ -91,16 +95,18 @@ def _alerts(router: APIRouter, database: GetDatabase) -> None:
         return await alert_act.known_alert(AlertStore(source=await database()), alert_id)
 
     @router.post("/alerts/{alert_id}/acknowledge")
-    async def acknowledge_alert(alert_id: str, asked: Acknowledgement) -> dict[str, Any]:
+    async def acknowledge_alert(
+        alert_id: str, asked: Acknowledgement, visitor: Operator
+    ) -> dict[str, Any]:
         """Look after an alert: it is not escalated, and stays open until the trouble is over."""
-        await alert_act.acknowledge(await database(), alert_id, by=asked.by)
+        await alert_act.acknowledge(await database(), alert_id, by=visitor.speaks_as(asked.by))
         return await get_alert(alert_id)
 
     @router.post("/alerts/{alert_id}/resolve")
-    async def resolve_alert(alert_id: str, asked: Resolution) -> dict[str, Any]:
+    async def resolve_alert(alert_id: str, asked: Resolution, visitor: Operator) -> dict[str, Any]:
         """End an alert by hand; should the trouble go on, it is told anew."""
         await alert_act.resolve_by_hand(
-            await database(), alert_id, by=asked.by, reason=asked.reason
+            await database(), alert_id, by=visitor.speaks_as(asked.by), reason=asked.reason
         )
         return await get_alert(alert_id)
 
@@ -113,9 +119,9 @@ def _quiet(router: APIRouter, agents: AgentRegistry, database: GetDatabase) -> N
         return Items(items=await store.silences(at=datetime.now(UTC)))
 
     @router.post("/silences", status_code=201)
-    async def create_silence(asked: AskedSilence) -> dict[str, Any]:
+    async def create_silence(asked: AskedSilence, visitor: Operator) -> dict[str, Any]:
         """Be told nothing for a while about a rule, an agent or both; alerts are kept, and told if they outlast it."""
-        new = NewSilence(**asked.model_dump())
+        new = NewSilence(**{**asked.model_dump(), "by": visitor.speaks_as(asked.by)})
         number = await alert_act.silence(
             await database(), new, agents=agents.ids, now=datetime.now(UTC)
         )
@@ -130,8 +136,8 @@ def _rules(router: APIRouter, agents: AgentRegistry, database: GetDatabase) -> N
         return Items(items=[rule.model_dump(mode="json") for rule in rules])
 
     @router.post("/alert-rules", status_code=201)
-    async def create_alert_rule(asked: AskedRule) -> dict[str, Any]:
+    async def create_alert_rule(asked: AskedRule, visitor: Operator) -> dict[str, Any]:
         """Set a rule; asked for again it is the same rule."""
-        new = alert_act.NewRule(**asked.model_dump())
+        new = alert_act.NewRule(**{**asked.model_dump(), "by": visitor.speaks_as(asked.by)})
         rule = await alert_act.set_rule(await database(), new, agents=agents.ids)
         return rule.model_dump(mode="json")

@@ -14,6 +14,8 @@ from starlette.types import ASGIApp
 
 from prisma_assets.agents.registry import AgentRegistry, UnknownAgentError
 from prisma_assets.domain.errors import InputError, PrismaError, RetryableError
+from prisma_assets.domain.guardrails.role import Permission, may_start, start_role
+from prisma_assets.domain.guardrails.visitor import Visitor
 from prisma_assets.domain.workflow import graph
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.engine.cancel import CancelledError
@@ -41,8 +43,9 @@ from prisma_assets.web.event_stream import END_ID, stream
 from prisma_assets.web.feedback import PATH as FEEDBACK_PATH
 from prisma_assets.web.feedback import feedback_routes
 from prisma_assets.web.feedback_body import MOST_BYTES as MOST_FEEDBACK_BYTES
-from prisma_assets.web.guard import Guard
+from prisma_assets.web.guard import BodyLimit
 from prisma_assets.web.problem import MEDIA_TYPE, problem
+from prisma_assets.web.session import allowed, allowed_role
 from resources.run_socket import RunsUnavailableError
 
 PREFIX = "/api/v1"
@@ -51,6 +54,11 @@ RETRY_SECONDS = "5"
 
 _PROBLEM = {"description": "Refused", "content": {MEDIA_TYPE: {"schema": {"type": "object"}}}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {"4XX": _PROBLEM, "5XX": _PROBLEM}
+
+
+Launcher = Annotated[Visitor, allowed(Permission.LAUNCH)]
+Operator = Annotated[Visitor, allowed(Permission.OPERATE)]
+Signer = Annotated[Visitor, allowed(Permission.SIGN_OFF)]
 
 
 class NotNowError(InputError):
@@ -67,8 +75,9 @@ def create_api(engine: WorkflowEngine, agents: AgentRegistry) -> ASGIApp:
         # FastAPI's pages load their script from another site.
         docs_url=None,
         redoc_url=None,
-        middleware=[Middleware(Guard, longer={FEEDBACK_PATH: MOST_FEEDBACK_BYTES})],
+        middleware=[Middleware(BodyLimit, longer={FEEDBACK_PATH: MOST_FEEDBACK_BYTES})],
         responses=_RESPONSES,
+        dependencies=[allowed(Permission.VIEW)],
         servers=[{"url": PREFIX}],
         root_path_in_servers=False,
     )
@@ -151,13 +160,19 @@ def _executions(engine: WorkflowEngine) -> APIRouter:
     async def create_execution(
         asked: NewExecution,
         response: Response,
+        visitor: Launcher,
         idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
     ) -> ExecutionReport:
         """Start a workflow; with the same `Idempotency-Key` it is one workflow, however often it is asked for (then 200)."""
+        if not may_start(visitor.roles, asked.template):
+            needed = start_role(asked.template)
+            raise HTTPException(
+                403, f"{asked.template} needs the role {needed} or one above it to be started."
+            )
         workflow = await engine.create_workflow(
             template_name=asked.template,
             context=_context(asked, idempotency_key),
-            created_by=asked.created_by,
+            created_by=visitor.speaks_as(asked.created_by),
         )
         if workflow.is_new and asked.launch:
             await engine.start_workflow(workflow.id)
@@ -191,20 +206,25 @@ def _acts(engine: WorkflowEngine) -> APIRouter:
     router = APIRouter(prefix="/executions/{execution_id}", tags=["executions"])
 
     @router.post("/cancel")
-    async def cancel_execution(execution_id: str, asked: NewCancel) -> ExecutionReport:
+    async def cancel_execution(
+        execution_id: str, asked: NewCancel, visitor: Operator
+    ) -> ExecutionReport:
         """Stop an execution, whichever process works on it; answers once it rests."""
         with _as_conflict():
-            await engine.cancel_workflow(execution_id, by=asked.by, reason=asked.reason)
+            await engine.cancel_workflow(
+                execution_id, by=visitor.speaks_as(asked.by), reason=asked.reason
+            )
         return await _report(engine, execution_id)
 
     @router.post("/sign-offs", status_code=201)
-    async def sign_off(execution_id: str, asked: NewSignOff) -> ExecutionReport:
+    async def sign_off(execution_id: str, asked: NewSignOff, visitor: Signer) -> ExecutionReport:
         """Decide on a step that waits; the product then continues the execution within seconds."""
+        allowed_role(visitor, asked.role)
         with _as_conflict():
             await engine.sign_off(
                 execution_id,
                 asked.step,
-                by=asked.by,
+                by=visitor.speaks_as(asked.by),
                 decision=asked.decision,
                 comment=asked.comment,
                 role=asked.role,
@@ -212,7 +232,7 @@ def _acts(engine: WorkflowEngine) -> APIRouter:
         return await _report(engine, execution_id)
 
     @router.post("/resume", status_code=202)
-    async def resume_execution(execution_id: str) -> ExecutionReport:
+    async def resume_execution(execution_id: str, _visitor: Launcher) -> ExecutionReport:
         """Continue an execution: stored only, signed, failed or cancelled."""
         with _as_conflict():
             await engine.allow_resuming(execution_id)

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.domain.errors import InputError
+from prisma_assets.domain.guardrails.role import Permission
 from prisma_assets.domain.learning.feedback import COLUMNS
 from prisma_assets.learning.feedback_intake import CheckedRows, FeedbackIntake
 from prisma_assets.store.database import Database
@@ -21,6 +22,7 @@ from prisma_assets.web.feedback_body import (
     TooManyRowsError,
     read_posted,
 )
+from prisma_assets.web.session import require, visitor
 
 PATH = "/feedback"
 
@@ -95,6 +97,7 @@ def feedback_routes(
     )
     async def record_feedback(request: Request, response: Response) -> FeedbackTaken:
         """Store one piece of feedback or many, each once however often it is sent; the columns are those of agent_feedback."""
+        _may_say(request)
         checked, is_single = await _read(request, intake)
         taken = await intake.store(checked, FeedbackStore(source=await database()))
         if is_single and taken.rejected:
@@ -110,6 +113,12 @@ def feedback_routes(
         return FeedbackList(items=await store.recent(asked.limit, agent_id=agent_id))
 
     return router
+
+
+def _may_say(request: Request) -> None:
+    """People say what they think; programs report what people said elsewhere."""
+    if not visitor(request).may(Permission.INGEST):
+        require(request, Permission.FEEDBACK)
 
 
 async def _read(request: Request, intake: FeedbackIntake) -> tuple[CheckedRows, bool]:

@@ -1,4 +1,4 @@
-"""What stands in front of the HTTP API until there is a sign-in: who may ask from where, and how much."""
+"""From where a request may come, and how long its body may be."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -8,8 +8,6 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from prisma_assets.web.problem import problem
-
 MOST_BYTES = 262_144
 """Longest body: a request is a few names and numbers; books are named by their folder, not sent."""
 
@@ -17,8 +15,8 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110 §9.2.1)."""
 
 
-class Guard:
-    """Refuses requests under a foreign name, changes asked for by other sites, and bodies that are too long."""
+class BodyLimit:
+    """Refuses bodies that are too long."""
 
     def __init__(
         self,
@@ -36,11 +34,6 @@ class Guard:
         """Answer or pass on one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        refusal = _refusal(scope["method"], headers)
-        if refusal is not None:
-            await problem(403, "Refused", refusal)(scope, receive, send)
             return
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         most_bytes = self._longer.get(path, self._most_bytes)
@@ -62,18 +55,28 @@ def _limited(receive: Receive, most_bytes: int) -> Receive:
     return counted
 
 
-def _refusal(method: str, headers: Headers) -> str | None:
-    host = headers.get("host", "")
-    if not _is_loopback(host):
+def refusal(method: str, headers: Headers, *, host: str | None) -> str | None:
+    """Why a request may not come in from where it comes; None: it may.
+
+    Fetch metadata says which site asked, and where a browser sends none the origin does: the defence against forged requests that
+    needs no token in forms (OWASP, Cross-Site Request Forgery Prevention Cheat Sheet, 2025).
+
+    Args:
+        method: HTTP method; a websocket counts as one that changes something.
+        headers: Of the request.
+        host: Name the address has besides this machine's own; None: no other.
+    """
+    asked = headers.get("host", "")
+    if asked != host and not _is_loopback(asked):
         # A foreign name that leads here is another site's way round the browser's rules (DNS rebinding).
-        return f"the API answers on this machine's own address only, not as '{host}'"
+        return f"this address answers to its own name only, not as '{asked}'; PRISMA_PUBLIC_URL says how others reach it"
     if method in SAFE:
         return None
     site = headers.get("sec-fetch-site")
     if site is not None and site not in ("same-origin", "none"):
         return f"a page of another site may not change anything here (Sec-Fetch-Site: {site})"
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != host:
+    if origin is not None and urlsplit(origin).netloc != asked:
         return f"a page of another site may not change anything here (Origin: {origin})"
     return None
 

@@ -22,7 +22,7 @@ JSON = "application/json"
 MOST_BYTES = 20_971_520
 """Longest body, packed and unpacked: what the OpenTelemetry Collector takes (`max_request_body_size`)."""
 
-INVALID, EXHAUSTED, INTERNAL, UNAVAILABLE = 3, 8, 13, 14
+INVALID, DENIED, EXHAUSTED, INTERNAL, UNAVAILABLE = 3, 7, 8, 13, 14
 """Codes of google.rpc.Status."""
 
 _GZIP = 16 + zlib.MAX_WBITS

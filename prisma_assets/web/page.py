@@ -65,6 +65,11 @@ class Pages:
         )
         return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
 
+    def render_plain(self, template: str, /, *, status: int = 200, **shown: Any) -> HTMLResponse:
+        """A page without the frame, for people who have not signed in."""
+        text = self._templates.get_template(template).render(**shown)
+        return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
+
 
 def static_routes() -> list[BaseRoute]:
     """Style, script and the chart library; nothing comes from a foreign host."""

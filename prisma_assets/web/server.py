@@ -1,16 +1,19 @@
 """Serves the web application in one process: Dagster's process context lives in it, and more workers would each load their own."""
 
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prisma_assets.web.app import create_app
+from prisma_assets.web.sign_in import Door
 from resources.code_location import wait_for_code_server
 from resources.dagster_home import LOCATION_NAME
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
     from dagster._core.workspace.context import WorkspaceProcessContext
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
 STATEMENT_TIMEOUT_MS = 15_000
 """Dagster's own limits for its web server (dagster_webserver/cli.py)."""
@@ -24,8 +27,21 @@ CLOSE_SECONDS = 2
 """Open pages hold a websocket that never ends by itself; when stopping they get this long."""
 
 
+@dataclass(frozen=True)
+class Entrance:
+    """Where people come in, and the data folder whose key opens it on a laptop."""
+
+    door: Door
+    home: Path
+
+
 def serve(
-    *, host: str, port: int, socket_path: str, database_url: str, start_seconds: float
+    *,
+    host: str,
+    entrance: Entrance,
+    socket_path: str,
+    database_url: str,
+    start_seconds: float,
 ) -> None:
     """Answer on the address until told to stop."""
     import dagster as dg
@@ -44,17 +60,20 @@ def serve(
             instance, version=__version__, workspace_load_target=target
         ) as context:
             uvicorn.run(
-                _build(instance, context, database_url),
+                _build(instance, context, database_url, entrance),
                 host=host,
-                port=port,
+                port=entrance.door.port,
                 log_level="warning",
                 timeout_graceful_shutdown=CLOSE_SECONDS,
             )
 
 
 def _build(
-    instance: "DagsterInstance", context: "WorkspaceProcessContext", database_url: str
-) -> "Starlette":
+    instance: "DagsterInstance",
+    context: "WorkspaceProcessContext",
+    database_url: str,
+    entrance: Entrance,
+) -> "ASGIApp":
     from dagster_webserver.app import create_app_from_workspace_process_context
     from starlette.routing import Mount, Route
 
@@ -62,6 +81,7 @@ def _build(
     from prisma_assets.learning.feedback_intake import FeedbackIntake
     from prisma_assets.learning.span_intake import SpanIntake
     from prisma_assets.learning.watchdog import check_watchdog
+    from prisma_assets.platform.account import Accounts, development_key
     from prisma_assets.platform.workflow import WorkflowEngine
     from prisma_assets.store.database import Database
     from prisma_assets.store.event_bus import EventBus
@@ -71,6 +91,8 @@ def _build(
     from prisma_assets.web.live import Changes, live_routes
     from prisma_assets.web.page import Pages, static_routes
     from prisma_assets.web.problem_page import problem_pages
+    from prisma_assets.web.sign_in import SignIn
+    from prisma_assets.web.sign_in_page import SignInPages
     from prisma_assets.web.traces import PATH, create_traces
 
     agents = AgentRegistry()
@@ -79,6 +101,7 @@ def _build(
     database = Database(database_url, max_size=WEB_CONNECTIONS)
     changes = Changes(bus, database)
     pages = Pages()
+    accounts = Accounts(database)
 
     async def close() -> None:
         await changes.aclose()
@@ -88,7 +111,7 @@ def _build(
     async def database_answers() -> None:
         await database.fetch("any_execution")
 
-    return create_app(
+    app = create_app(
         dagster=create_app_from_workspace_process_context(context),
         checks={
             "database": database_answers,
@@ -100,6 +123,7 @@ def _build(
             Mount(PREFIX, create_api(engine, agents)),
             Route(PATH, create_traces(SpanIntake(agents, database))),
             *static_routes(),
+            *SignInPages(pages, accounts, entrance.door, entrance.home).routes(),
             *live_routes(changes),
             *home_routes(pages, database),
             Mount(step_page.PREFIX, step_page.step_pages(FeedbackIntake(agents), database)),
@@ -107,6 +131,9 @@ def _build(
         problems=problem_pages(pages),
         at_end=close,
     )
+    signed_in = SignIn(app, accounts, entrance.door, key=development_key(entrance.home))
+    app.state.sign_in = signed_in
+    return signed_in
 
 
 async def _dagster_answers(instance: "DagsterInstance") -> None:

@@ -1,9 +1,12 @@
 """Who is there: what a page or an endpoint asks about the person behind a request."""
 
-from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection
+from typing import Any
 
-from prisma_assets.domain.guardrails.role import Permission
+from fastapi import Depends
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+
+from prisma_assets.domain.guardrails.role import Permission, Role, has_role
 from prisma_assets.domain.guardrails.visitor import Visitor
 
 SCOPE_KEY = "prisma.visitor"
@@ -36,3 +39,24 @@ def require(connection: HTTPConnection, permission: Permission) -> Visitor:
             403, f"{found.name} ({held}) may not do this: it needs the permission to {words}."
         )
     return found
+
+
+def allowed(permission: Permission) -> Any:
+    """A dependency of an endpoint: the visitor, who may do this."""
+
+    def check(request: Request) -> Visitor:
+        return require(request, permission)
+
+    return Depends(check)
+
+
+def allowed_role(found: Visitor, role: str | None) -> None:
+    """Let a person act in a role only when it is theirs.
+
+    Raises:
+        HTTPException: It is not (403).
+    """
+    if role is None or found.via == "development":
+        return
+    if role not in Role.__members__ or not has_role(found.roles, Role(role)):
+        raise HTTPException(403, f"{found.name} does not hold the role {role}.")

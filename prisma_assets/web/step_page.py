@@ -18,7 +18,7 @@ from prisma_assets.store.experiment import is_uuid
 from prisma_assets.store.feedback import FeedbackStore
 from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution, StepRow
-from prisma_assets.web.guard import Guard
+from prisma_assets.web.guard import BodyLimit
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -79,7 +79,7 @@ def step_pages(intake: FeedbackIntake, database: Database) -> ASGIApp:
 
     path = "/{execution_id}/steps/{step_id}"
     routes = [Route(path, show), Route(path, say, methods=["POST"])]
-    return Guard(Starlette(routes=routes))
+    return BodyLimit(Starlette(routes=routes))
 
 
 class _Shown:

@@ -13,9 +13,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from prisma_assets.domain.errors import InputError, PrismaError, RetryableError
+from prisma_assets.domain.guardrails.role import Permission
 from prisma_assets.learning.span_intake import PreparedSpans, SpanIntake
 from prisma_assets.web import otlp
-from prisma_assets.web.guard import Guard
+from prisma_assets.web.guard import BodyLimit
+from prisma_assets.web.session import visitor
 
 PATH = "/v1/traces"
 RETRY_SECONDS = "5"
@@ -45,6 +47,9 @@ def create_traces(intake: SpanIntake) -> ASGIApp:
         """200 once everything is stored; refused spans are counted in the answer, with the reasons."""
         media_type = _MEDIA_TYPES.get(_plain(request.headers.get("content-type", "")))
         encoding = _plain(request.headers.get("content-encoding", ""))
+        if not visitor(request).may(Permission.INGEST):
+            said = "this token may not report runs; make one with the scope ingest"
+            return _refused(403, media_type or otlp.JSON, otlp.DENIED, said)
         if media_type is None or encoding not in _ENCODINGS:
             said = f"send {otlp.PROTOBUF} or {otlp.JSON}, plain or as gzip"
             return _refused(415, otlp.JSON, otlp.INVALID, said)
@@ -64,7 +69,7 @@ def create_traces(intake: SpanIntake) -> ASGIApp:
 
     return Starlette(
         routes=[Route(PATH, receive, methods=["POST"])],
-        middleware=[Middleware(Guard, most_bytes=otlp.MOST_BYTES)],
+        middleware=[Middleware(BodyLimit, most_bytes=otlp.MOST_BYTES)],
     )
 
 

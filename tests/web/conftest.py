@@ -58,6 +58,21 @@ class StackUnderTest:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def key(self) -> str:
+        """What signs the owner of the data folder in, as a token and in a link."""
+        return (self.home / "sign-in.key").read_text(encoding="ascii")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a program of the owner sends along."""
+        return {"Authorization": f"Bearer {self.key}"}
+
+    @property
+    def link(self) -> str:
+        """What signs the owner's browser in."""
+        return f"{self.address}/sign-in?key={self.key}"
+
+    @property
     def templates(self) -> Path:
         """Folder of the firm's own templates."""
         return templates_of(self.home)

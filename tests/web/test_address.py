@@ -13,8 +13,10 @@ QUIET = [
 ]  # fmt: skip
 
 
-def graphql(address: str, query: str):
-    answer = httpx2.post(f"{address}/graphql", json={"query": query}, timeout=30)
+def graphql(stack, query: str):
+    answer = httpx2.post(
+        f"{stack.address}/graphql", json={"query": query}, headers=stack.headers, timeout=30
+    )
     return answer.json()["data"]
 
 
@@ -30,14 +32,14 @@ def test_healthz_names_every_part(stack):
 
 def test_the_dagster_ui_answers_every_other_path(stack):
     """The UI people work in stands at the root of the one address."""
-    assert "/_next/static/" in httpx2.get(stack.address).text
-    assert "/_next/static/" in httpx2.get(f"{stack.address}/locations").text
+    assert "/_next/static/" in httpx2.get(stack.address, headers=stack.headers).text
+    assert "/_next/static/" in httpx2.get(f"{stack.address}/locations", headers=stack.headers).text
 
 
 def test_workflows_are_jobs_of_the_code_location(stack):
     """A template that ships can be launched from the UI."""
     found = graphql(
-        stack.address,
+        stack,
         "{repositoriesOrError{... on RepositoryConnection{nodes{location{name} jobs{name}}}}}",
     )
     [repository] = found["repositoriesOrError"]["nodes"]
@@ -64,7 +66,7 @@ def test_a_browser_shows_the_workflows(stack, tmp_path: Path):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(f"{stack.address}/jobs")
+        page.goto(f"{stack.link}&next=/jobs")
         page.get_by_text("annual_audit").first.wait_for(timeout=30_000)
         page.screenshot(path=tmp_path / "jobs.png")
         browser.close()

@@ -12,6 +12,7 @@ from prisma_assets.platform.workflow import WorkflowEngine
 from prisma_assets.settings import Settings
 from prisma_assets.store.event_bus import EventBus
 from prisma_assets.web.api import create_api
+from tests.web.visiting import OWNER, as_visitor
 
 AGENT = "audit-plan-012"
 ALERT = """
@@ -29,7 +30,9 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 def web(database_url, tmp_path):
     settings = Settings(home=Path(tmp_path), database_url=database_url)
     engine = WorkflowEngine(AgentRegistry(), EventBus(), settings=settings, starts_runs=False)
-    with TestClient(create_api(engine, AgentRegistry()), base_url="http://127.0.0.1") as client:
+    with TestClient(
+        as_visitor(create_api(engine, AgentRegistry()), OWNER), base_url="http://127.0.0.1"
+    ) as client:
         yield client
         client.portal.call(engine.aclose)
 

@@ -14,7 +14,9 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 
 @pytest.fixture
 def api(stack) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=f"{stack.address}/api/v1", timeout=60) as client:
+    with httpx2.Client(
+        base_url=f"{stack.address}/api/v1", headers=stack.headers, timeout=60
+    ) as client:
         yield client
 
 

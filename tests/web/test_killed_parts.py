@@ -52,7 +52,7 @@ def launched(stack: Any, books: Path, sign_offs: Path) -> str:
 
     def ask() -> bool:
         with contextlib.suppress(httpx2.HTTPError):
-            answer = graphql(stack.address, LAUNCH, job="annual_audit_job", config=config)
+            answer = graphql(stack, LAUNCH, job="annual_audit_job", config=config)
             found.update((answer or {}).get("launchRun", {}).get("run", {}))
         return bool(found)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from prisma_assets.engagement.sample.write import write_sample
+from tests.web.conftest import StackUnderTest
 
 EXAMPLE = Path(__file__).parents[2] / "docs/examples/templates/month_end_close.yaml"
 LOCATION = {"repositoryLocationName": "prisma_assets", "repositoryName": "__repository__"}
@@ -28,13 +29,15 @@ RUN = """query($id: ID!) { runOrError(runId: $id) { ... on Run { status tags { k
 class Ui:
     """What a person does in the Dagster UI."""
 
-    def __init__(self, address: str) -> None:
-        self._address = address
+    def __init__(self, stack: StackUnderTest) -> None:
+        self._stack = stack
 
     def ask(self, query: str, **variables: Any) -> Any:
         body = json.dumps({"query": query, "variables": variables}).encode()
         request = urllib.request.Request(  # noqa: S310 - our own address
-            f"{self._address}/graphql", body, {"Content-Type": "application/json"}
+            f"{self._stack.address}/graphql",
+            body,
+            {"Content-Type": "application/json", **self._stack.headers},
         )
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             said = json.load(answer)
@@ -88,7 +91,7 @@ def office(stacks, home) -> Iterator[tuple[Ui, Path, Callable[..., Any]]]:
 
     try:
         started.wait_until_ready()
-        yield Ui(started.address), started.templates, command
+        yield Ui(started), started.templates, command
     finally:
         started.stop()
 

@@ -15,6 +15,7 @@ import pytest
 from prisma_assets.domain.errors import PrismaError
 from prisma_assets.engagement.sample.write import write_sample
 from resources.run_socket import RunOrder, RunsUnavailableError, order_run, runs_socket
+from tests.web.conftest import StackUnderTest
 
 LAUNCH = """
 mutation($job: String!, $config: RunConfigData) {
@@ -28,9 +29,12 @@ RUN = "query($id: ID!) {runOrError(runId: $id) {... on Run {status tags {key val
 TERMINATE = "mutation($id: String!) {terminateRun(runId: $id) {__typename}}"
 
 
-def graphql(address: str, query: str, **variables: Any) -> dict[str, Any]:
+def graphql(stack: StackUnderTest, query: str, **variables: Any) -> dict[str, Any]:
     answer = httpx2.post(
-        f"{address}/graphql", json={"query": query, "variables": variables}, timeout=30
+        f"{stack.address}/graphql",
+        json={"query": query, "variables": variables},
+        headers=stack.headers,
+        timeout=30,
     )
     return answer.json()["data"]
 
@@ -42,12 +46,12 @@ def until(met: Callable[[], bool], *, seconds: float = 40) -> None:
         time.sleep(0.05)
 
 
-def status(address: str, run_id: str) -> str:
-    return graphql(address, RUN, id=run_id)["runOrError"]["status"]
+def status(stack: StackUnderTest, run_id: str) -> str:
+    return graphql(stack, RUN, id=run_id)["runOrError"]["status"]
 
 
-def tags(address: str, run_id: str) -> dict[str, str]:
-    found = graphql(address, RUN, id=run_id)["runOrError"]["tags"]
+def tags(stack: StackUnderTest, run_id: str) -> dict[str, str]:
+    found = graphql(stack, RUN, id=run_id)["runOrError"]["tags"]
     return {t["key"]: t["value"] for t in found}
 
 
@@ -61,12 +65,12 @@ def ordered_to_end(path: Path, line: bytes) -> list[dict[str, Any]]:
 
 
 def test_a_run_launched_in_the_ui_is_done(stack):
-    launched = graphql(stack.address, LAUNCH, job="numbers_job", config={})
+    launched = graphql(stack, LAUNCH, job="numbers_job", config={})
     run_id = launched["launchRun"]["run"]["runId"]
 
-    until(lambda: status(stack.address, run_id) == "SUCCESS")
+    until(lambda: status(stack, run_id) == "SUCCESS")
 
-    assert "prisma/execution_id" in tags(stack.address, run_id)
+    assert "prisma/execution_id" in tags(stack, run_id)
 
 
 def test_an_ordered_run_says_which_it_is_and_how_it_ended(stack):
@@ -75,10 +79,10 @@ def test_an_ordered_run_says_which_it_is_and_how_it_ended(stack):
     taken, ended = ordered_to_end(runs_socket(stack.home), order.line())
 
     assert ended == {"failure": None}
-    run = graphql(stack.address, RUN, id=taken["run_id"])["runOrError"]
+    run = graphql(stack, RUN, id=taken["run_id"])["runOrError"]
     assert run["status"] == "SUCCESS"
     assert run["repositoryOrigin"], "the UI can show its job and run it once more"
-    assert tags(stack.address, taken["run_id"])["why"] == "tested"
+    assert tags(stack, taken["run_id"])["why"] == "tested"
 
 
 def test_runs_ordered_at_once_are_all_done(stack):
@@ -89,7 +93,7 @@ def test_runs_ordered_at_once_are_all_done(stack):
 
     assert len(set(run_ids)) == 6
     for run_id in run_ids:
-        until(lambda run_id=run_id: status(stack.address, run_id) == "SUCCESS")
+        until(lambda run_id=run_id: status(stack, run_id) == "SUCCESS")
 
 
 def test_a_template_that_changed_is_run_as_it_is_now(stack, numbers):
@@ -99,7 +103,7 @@ def test_a_template_that_changed_is_run_as_it_is_now(stack, numbers):
     for value in (1, 2):
         path.write_text(numbers("shifting", value=value), encoding="utf-8")
         taken, _ = ordered_to_end(runs_socket(stack.home), RunOrder(job="shifting_job").line())
-        versions.append(tags(stack.address, taken["run_id"])["prisma/version"])
+        versions.append(tags(stack, taken["run_id"])["prisma/version"])
 
     assert versions == ["1", "2"]
 
@@ -144,7 +148,7 @@ def test_a_killed_run_server_is_started_again_and_its_runs_end_with_it(stack):
 
     taken, ended = ordered_to_end(runs_socket(stack.home), RunOrder(job="numbers_job").line())
     assert ended == {"failure": None}
-    assert status(stack.address, taken["run_id"]) == "SUCCESS"
+    assert status(stack, taken["run_id"]) == "SUCCESS"
 
 
 def serves(stack: Any) -> bool:
@@ -173,16 +177,18 @@ def audit_under_way(stack: Any, books: Path) -> tuple[str, str]:
             }
         }
     }
-    launched = graphql(stack.address, LAUNCH, job="annual_audit_job", config=config)
+    launched = graphql(stack, LAUNCH, job="annual_audit_job", config=config)
     run_id = launched["launchRun"]["run"]["runId"]
-    until(lambda: "prisma/execution_id" in tags(stack.address, run_id))
-    execution_id = tags(stack.address, run_id)["prisma/execution_id"]
+    until(lambda: "prisma/execution_id" in tags(stack, run_id))
+    execution_id = tags(stack, run_id)["prisma/execution_id"]
     until(lambda: "RUNNING" in step_statuses(stack, execution_id))
     return execution_id, run_id
 
 
 def report(stack: Any, execution_id: str) -> dict[str, Any]:
-    return httpx2.get(f"{stack.address}/api/v1/executions/{execution_id}", timeout=30).json()
+    return httpx2.get(
+        f"{stack.address}/api/v1/executions/{execution_id}", headers=stack.headers, timeout=30
+    ).json()
 
 
 def step_statuses(stack: Any, execution_id: str) -> set[str]:
@@ -190,7 +196,7 @@ def step_statuses(stack: Any, execution_id: str) -> set[str]:
 
 
 def by_the_ui(stacks: Any, stack: Any, execution_id: str, run_id: str) -> None:
-    answer = graphql(stack.address, TERMINATE, id=run_id)
+    answer = graphql(stack, TERMINATE, id=run_id)
     assert answer["terminateRun"]["__typename"] == "TerminateRunSuccess"
 
 
@@ -204,6 +210,7 @@ def by_the_command(stacks: Any, stack: Any, execution_id: str, run_id: str) -> N
 def by_the_api(stacks: Any, stack: Any, execution_id: str, run_id: str) -> None:
     answer = httpx2.post(
         f"{stack.address}/api/v1/executions/{execution_id}/cancel",
+        headers=stack.headers,
         json={"by": "m.tindlewick", "reason": "client withdrew"},
         timeout=30,
     )
@@ -218,7 +225,7 @@ def test_an_audit_under_way_is_stopped_and_leaves_a_true_state(stacks, stack, bo
 
     ask(stacks, stack, execution_id, run_id)
 
-    until(lambda: status(stack.address, run_id) == "CANCELED", seconds=10)
+    until(lambda: status(stack, run_id) == "CANCELED", seconds=10)
     stopped = report(stack, execution_id)
     assert stopped["status"] == "CANCELLED"
     statuses = [s["status"] for s in stopped["steps"]]

@@ -60,7 +60,9 @@ def test_a_workflow_is_created_run_and_read(engine, stack):
     assert [s["outputs"]["value"] for s in result.steps] == [20, 40, 41]
     assert (result.cost_usd, result.error, dict(result.waiting_for)) == (0.0, None, {})
     query = {"query": RUN % workflow.id}
-    answer = httpx2.post(f"{stack.address}/graphql", json=query, timeout=30).json()
+    answer = httpx2.post(
+        f"{stack.address}/graphql", json=query, headers=stack.headers, timeout=30
+    ).json()
     assert answer["data"]["runsOrError"]["results"] == [{"status": "SUCCESS"}]
 
 

@@ -10,11 +10,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from prisma_assets.domain.guardrails.role import Role
 from prisma_assets.domain.guardrails.visitor import Visitor
+from prisma_assets.platform.account import development_visitor
 from prisma_assets.web.app import create_app
 from prisma_assets.web.page import Pages, static_routes
 from prisma_assets.web.problem_page import problem_pages
 
 PARTNER = Visitor(name="ana", roles=(Role.PARTNER,), via="session")
+OWNER = development_visitor()
+REPORTER = Visitor(name="exporter", roles=(Role.SERVICE_ACCOUNT,), via="token")
 READER = Visitor(name="ron", roles=(Role.READONLY,), via="session")
 
 
