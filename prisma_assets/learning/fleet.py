@@ -1,14 +1,14 @@
-"""All agents side by side over one stretch of time, added up once for as long as no day is counted anew."""
+"""Agents side by side or together over one stretch of time, by the hour or the day."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.learning.sketch import Sketch
+from prisma_assets.learning.counted import Counted
 from prisma_assets.learning.metrics import Figures, figures_of
 from prisma_assets.store.database import Database
 from prisma_assets.store.fleet import Asked, FleetStore
@@ -17,8 +17,6 @@ from prisma_assets.store.roll_up import Granularity, Row
 WindowName = Literal["24h", "7d", "30d", "90d"]
 Key = tuple[str | None, datetime | None]
 """Agent and beginning of a window; None: added up over all."""
-_KEPT = 64
-"""Answers: four windows of the fleet, of each of eight domains' dashboards, and what people filter by; some MB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,18 +71,16 @@ def window_of(name: str | None) -> Window:
 
 
 class Fleet:
-    """Reads figures of many agents. An answer is kept until a day is counted anew, so that pages need not add up again."""
+    """Reads figures of many agents; sums and merged sketches are kept until a day is counted anew."""
 
-    def __init__(self, database: Database) -> None:
-        """Remember nothing yet."""
+    def __init__(self, database: Database, counted: Counted) -> None:
+        """Add up what `counted` does not hold yet."""
         self._store = FleetStore(source=database)
-        self._state = ""
-        self._kept: OrderedDict[tuple[str, Asked], asyncio.Future[Any]] = OrderedDict()
+        self._counted = counted
 
     async def figures(self, asked: Asked) -> Mapping[Key, Figures]:
         """Figures by agent and window; what has no fact has no entry."""
-        found: Mapping[Key, Figures] = await self._once("figures", asked, self._added)
-        return found
+        return await self._counted.once(("figures", asked), lambda: self._added(asked))
 
     async def by_agent(
         self, window: Window, *, now: datetime, agents: Sequence[str] | None = None
@@ -111,23 +107,9 @@ class Fleet:
     async def runs(self, window: Window, *, now: datetime) -> dict[str, list[int | None]]:
         """How many runs each agent had in each part of the window, oldest first; None: no fact."""
         asked = window.asked(now, by_window=True)
-        found: Mapping[str, Mapping[datetime, int]] = await self._once("runs", asked, self._counts)
+        found = await self._counted.once(("runs", asked), lambda: self._counts(asked))
         starts = window.starts(now)
         return {agent: [runs.get(start) for start in starts] for agent, runs in found.items()}
-
-    async def _once(self, what: str, asked: Asked, read: Callable[[Asked], Awaitable[Any]]) -> Any:
-        """What was read since a day was last counted, or read now."""
-        state = await self._store.state()
-        if state != self._state:
-            self._state = state
-            self._kept.clear()
-        task = self._kept.get((what, asked))
-        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
-            task = self._kept[what, asked] = asyncio.ensure_future(read(asked))
-        self._kept.move_to_end((what, asked))
-        while len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
-        return await asyncio.shield(task)  # others may wait for the same
 
     async def _counts(self, asked: Asked) -> Mapping[str, Mapping[datetime, int]]:
         return {

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from prisma_assets.agents.registry import AgentRegistry
+from prisma_assets.learning.counted import Counted
 from prisma_assets.learning.fleet import Fleet
 from prisma_assets.store.database import Database
 from prisma_assets.web.agent_page import agent_routes
@@ -19,7 +20,7 @@ from tests.web.visiting import visiting
 @pytest.fixture
 def web(database_url):
     database, pages = Database(database_url), Pages()
-    routes = agent_routes(pages, database, AgentRegistry(), Fleet(database))
+    routes = agent_routes(pages, database, AgentRegistry(), Fleet(database, Counted(database)))
     with visiting(pages, routes, at_end=database.close) as client:
         yield client
 

@@ -11,6 +11,9 @@ LEVELS: tuple[Level, ...] = ("firm", "client", "engagement", "workflow", "agent"
 Period = Literal["month", "whole"]
 """month: begins anew with each calendar month, UTC. whole: for as long as what it is for lasts."""
 
+Standing = Literal["ok", "warning", "paused", "overridden", "stopped"]
+"""paused: work stands still until a person overrides it. stopped: no override reaches as far."""
+
 WARN_AT = Decimal("0.8")
 """Share of the limit at which its owners are told: as a rule early enough to ask the client (the firm's rule, domain facts §7.5)."""
 PAUSE_AT = Decimal(1)
@@ -44,6 +47,17 @@ class Balance:
     def share(self) -> Decimal:
         """Of the limit that is committed; may exceed 1 after an override."""
         return self.committed_usd / self.limit_usd
+
+    @property
+    def standing(self) -> Standing:
+        """Where it stands now."""
+        if self.share >= STOP_AT:
+            return "stopped"
+        if self.is_overridden:
+            return "overridden"
+        if self.share >= PAUSE_AT:
+            return "paused"
+        return "warning" if self.share >= WARN_AT else "ok"
 
     @property
     def title(self) -> str:

@@ -48,10 +48,8 @@ class Measure:
 LATENCY_TARGET_MS = 2_000.0
 ACCURACY_TARGET = 0.95
 SATISFACTION_TARGET = 4.5
-AUTOMATION_TARGET = 0.90
-SAVING_TARGET = 0.30
-"""What the firm's specification of 2026 asks of its agents: P95 below 2 s, accuracy above 95 %, satisfaction above 4.5 of 5, 90 % of steps
-without a person, 30 % less cost. They are aims, never figures."""
+"""What the firm's specification of 2026 asks of its agents: P95 below 2 s, accuracy above 95 %, satisfaction above 4.5 of 5.
+They are aims, never figures."""
 
 MEASURES: Mapping[Measured, Measure] = MappingProxyType(
     {
