@@ -36,20 +36,25 @@ WARM_UP = 10
 PATH = "/api/v1/feedback"
 
 RECEIVER = """
-import sys, uvicorn
+import os, sys, uvicorn
 from starlette.routing import Mount
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.platform.workflow import WorkflowEngine
 from prisma_assets.store.event_bus import EventBus
 from prisma_assets.web.api import PREFIX, create_api
 from prisma_assets.web.app import create_app
+from prisma_assets.platform.account import Accounts
+from prisma_assets.store.database import Database
+from prisma_assets.web.sign_in import Door, SignIn
 
 async def nothing(scope, receive, send): ...
 agents = AgentRegistry()
 engine = WorkflowEngine(agents, EventBus(), starts_runs=False)
 pages = [Mount(PREFIX, create_api(engine, agents))]
 app = create_app(dagster=nothing, checks={}, pages=pages, at_end=engine.aclose)
-uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+port = int(sys.argv[1])
+door = SignIn(app, Accounts(Database(os.environ["DATABASE_URL"])), Door(port=port), key="benchmark")
+uvicorn.run(door, host="127.0.0.1", port=port, log_level="warning")
 """
 
 AGENTS = ("audit-plan-012", "audit-ethics-045", "tax-vat-028")
@@ -101,7 +106,7 @@ class Sender:
         time.sleep(max(0.0, due - time.monotonic()))
         if not hasattr(self._local, "connection"):
             self._local.connection = HTTPConnection("127.0.0.1", self._port, timeout=60)
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": "application/json", "authorization": "Bearer benchmark"}
         self._local.connection.request("POST", PATH, content, headers)
         answer = self._local.connection.getresponse()
         said = answer.read()

@@ -46,11 +46,16 @@ from prisma_assets.learning.span_intake import SpanIntake
 from prisma_assets.store.database import Database
 from prisma_assets.web.app import create_app
 from prisma_assets.web.traces import PATH, create_traces
+from prisma_assets.platform.account import Accounts
+from prisma_assets.web.sign_in import Door, SignIn
 
 async def nothing(scope, receive, send): ...
-traces = create_traces(SpanIntake(AgentRegistry(), Database(sys.argv[1], max_size=2)))
+database = Database(sys.argv[1], max_size=2)
+traces = create_traces(SpanIntake(AgentRegistry(), database))
 app = create_app(dagster=nothing, checks={}, pages=[Route(PATH, traces)])
-uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
+port = int(sys.argv[2])
+door = SignIn(app, Accounts(database), Door(port=port), key=None)
+uvicorn.run(door, host="127.0.0.1", port=port, log_level="warning")
 """
 
 AGENTS = ("audit-plan-012", "audit-ethics-045", "tax-vat-028")

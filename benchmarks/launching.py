@@ -18,6 +18,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,23 @@ def template() -> str:
     return json.dumps({**head, "steps": steps})
 
 
+@dataclass(frozen=True)
+class Product:
+    """A running product."""
+
+    address: str
+    home: Path
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the owner of its data folder sends along."""
+        key = (self.home / "sign-in.key").read_text(encoding="ascii")
+        return {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+
+
 @contextmanager
-def running_product() -> Iterator[str]:
-    """Its GraphQL address."""
+def running_product() -> Iterator[Product]:
+    """Where it answers, and to whom."""
     with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -63,17 +78,17 @@ def running_product() -> Iterator[str]:
             command, env={**os.environ, **home}, stdout=subprocess.DEVNULL, start_new_session=True
         )
         try:
-            yield f"http://127.0.0.1:{port}/graphql"
+            yield Product(f"http://127.0.0.1:{port}/graphql", Path(folder) / "home")
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
 
 
-def ask(address: str, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+def ask(product: Product, query: str, variables: dict[str, Any]) -> dict[str, Any]:
     """What GraphQL answers."""
     body = json.dumps({"query": query, "variables": variables}).encode()
     # S310: the address is our own.
-    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})  # noqa: S310
+    request = urllib.request.Request(product.address, body, product.headers)  # noqa: S310
     with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
         answer: dict[str, Any] = json.load(response)
     if "errors" in answer:
@@ -81,7 +96,7 @@ def ask(address: str, query: str, variables: dict[str, Any]) -> dict[str, Any]:
     return next(iter(answer["data"].values()))
 
 
-def launch(address: str) -> tuple[float, float]:
+def launch(product: Product) -> tuple[float, float]:
     """Seconds from one launch to the start and to the end of its run."""
     selector = {
         "repositoryLocationName": "prisma_assets",
@@ -89,11 +104,11 @@ def launch(address: str) -> tuple[float, float]:
         "jobName": f"{TEMPLATE}_job",
     }
     began = time.time()
-    launched = ask(address, LAUNCH, {"selector": selector})
+    launched = ask(product, LAUNCH, {"selector": selector})
     if "run" not in launched:
         raise SystemExit(f"not launched: {launched}")
     while True:
-        run = ask(address, ENDED, {"id": launched["run"]["runId"]})
+        run = ask(product, ENDED, {"id": launched["run"]["runId"]})
         if run["status"] == "SUCCESS":
             return run["startTime"] - began, run["endTime"] - began
         if run["status"] in ("FAILURE", "CANCELED"):
@@ -101,12 +116,12 @@ def launch(address: str) -> tuple[float, float]:
         time.sleep(0.05)
 
 
-def wait_until_ready(address: str) -> None:
+def wait_until_ready(product: Product) -> None:
     """Until a first run has ended; it warms up what the others find warm."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            launch(address)
+            launch(product)
         except (OSError, SystemExit):
             if time.monotonic() > deadline:
                 raise
@@ -122,9 +137,9 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=20)
     options = parser.parse_args()
-    with running_product() as address:
-        wait_until_ready(address)
-        starts, ends = zip(*(launch(address) for _ in range(options.runs)), strict=True)
+    with running_product() as product:
+        wait_until_ready(product)
+        starts, ends = zip(*(launch(product) for _ in range(options.runs)), strict=True)
     print("| from the launch to | median, s | P95, s |\n|---|---|---|")
     for what, seconds in (("the run's start", starts), ("the run's end", ends)):
         print(

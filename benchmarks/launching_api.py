@@ -23,7 +23,7 @@ from typing import Any
 
 # Behind everything else: a script here is called `statistics`, as a module of Python is.
 sys.path.append(str(Path(__file__).parent))
-from launching import TEMPLATE, template
+from launching import TEMPLATE, Product, template
 
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.platform.workflow import WorkflowEngine
@@ -33,12 +33,10 @@ from prisma_assets.store.event_bus import EventBus
 PAUSE_SECONDS = 1.5
 
 
-def post(address: str, path: str, body: dict[str, Any]) -> Any:
+def post(product: Product, path: str, body: dict[str, Any]) -> Any:
     """One request; its answer."""
     request = urllib.request.Request(  # noqa: S310 - our own address
-        f"{address}{path}",
-        data=json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
+        f"{product.address}{path}", data=json.dumps(body).encode(), headers=product.headers
     )
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         return json.load(answer)
@@ -50,14 +48,14 @@ async def ended(engine: WorkflowEngine, execution_id: str) -> None:
         pass
 
 
-async def by_http(engine: WorkflowEngine, address: str) -> None:
+async def by_http(engine: WorkflowEngine, product: Product) -> None:
     """What a program in another language does."""
     body = {"template": TEMPLATE, "created_by": "benchmark"}
-    made = await asyncio.to_thread(post, address, "/api/v1/executions", body)
+    made = await asyncio.to_thread(post, product, "/api/v1/executions", body)
     await ended(engine, made["execution_id"])
 
 
-async def by_python(engine: WorkflowEngine, _address: str) -> None:
+async def by_python(engine: WorkflowEngine, _product: Product) -> None:
     """The specification's Python API; returns when the Dagster run has ended too."""
     workflow = await engine.create_workflow(
         template_name=TEMPLATE, context={}, created_by="benchmark"
@@ -65,13 +63,13 @@ async def by_python(engine: WorkflowEngine, _address: str) -> None:
     await engine.execute_workflow(workflow.id)
 
 
-WAYS: dict[str, Callable[[WorkflowEngine, str], Awaitable[None]]] = {
+WAYS: dict[str, Callable[[WorkflowEngine, Product], Awaitable[None]]] = {
     "HTTP API": by_http,
     "Python API": by_python,
 }
 
 
-async def measure(settings: Settings, address: str, runs: int) -> dict[str, list[float]]:
+async def measure(settings: Settings, product: Product, runs: int) -> dict[str, list[float]]:
     """Seconds per way; they take turns, so that a busy minute hits all of them."""
     seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     async with WorkflowEngine(AgentRegistry(), EventBus(), settings=settings) as engine:
@@ -79,7 +77,7 @@ async def measure(settings: Settings, address: str, runs: int) -> dict[str, list
             for way, launch in WAYS.items():
                 await asyncio.sleep(PAUSE_SECONDS)
                 began = time.perf_counter()
-                await launch(engine, address)
+                await launch(engine, product)
                 if run:  # The first round warms up.
                     seconds[way].append(time.perf_counter() - began)
                 print(".", end="", flush=True, file=sys.stderr)
@@ -118,7 +116,8 @@ def main() -> None:
         up = started(folder, templates, port)
         try:
             settings = Settings(home=folder, templates=templates)
-            found = asyncio.run(measure(settings, f"http://127.0.0.1:{port}", options.runs))
+            product = Product(f"http://127.0.0.1:{port}", folder)
+            found = asyncio.run(measure(settings, product, options.runs))
         finally:
             up.send_signal(signal.SIGTERM)
             up.wait(30)
