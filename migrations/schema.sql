@@ -1182,3 +1182,78 @@ CREATE TABLE spend_daily (
     CONSTRAINT spend_daily_costs CHECK ((cost_usd IS NULL) = (unpriced = runs) AND (failed_usd IS NULL) = (failed_unpriced = failed))
 );
 CREATE INDEX spend_daily_by_day ON spend_daily (day);
+
+-- Invoices of providers beside what was recorded; a match is added, never changed.
+CREATE TABLE invoice_matches (
+    invoice_match_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    org_id           text NOT NULL DEFAULT 'firm',
+    provider         text NOT NULL CHECK (provider <> ''),
+    file_name        text NOT NULL,
+    file_sha256      text NOT NULL CHECK (file_sha256 ~ '^[0-9a-f]{64}$'),
+    first_day        date NOT NULL,
+    last_day         date NOT NULL,
+    invoiced_usd     numeric(18,6) NOT NULL,  -- of the lines in dollars or in a currency with a rate
+    recorded_usd     numeric(18,6) NOT NULL CHECK (recorded_usd >= 0),
+    is_agreed        boolean NOT NULL,  -- nothing differs beyond rounding
+    price_version    text NOT NULL,
+    rates            jsonb NOT NULL,  -- {currency: US dollars}
+    matched_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT invoice_matches_days CHECK (first_day <= last_day)
+);
+CREATE INDEX invoice_matches_by_provider ON invoice_matches (provider, invoice_match_id DESC);
+
+CREATE TABLE invoice_match_lines (
+    invoice_match_id bigint NOT NULL REFERENCES invoice_matches,
+    period           text NOT NULL,
+    model            text NOT NULL,
+    cause            text NOT NULL CHECK (cause IN ('agrees', 'rounding', 'missing in ours', 'missing in theirs', 'currency', 'quantity', 'price', 'recording', 'unexplained')),
+    amount           numeric(18,6),  -- NULL: not on the invoice
+    currency         text,
+    tokens           bigint,
+    invoiced_usd     numeric(18,6),
+    runs             integer NOT NULL CHECK (runs >= 0),
+    unpriced         integer NOT NULL CHECK (unpriced BETWEEN 0 AND runs),
+    recorded_tokens  bigint,
+    recorded_usd     numeric(18,6),
+    listed_usd       numeric(18,6),  -- what the recorded usage costs by the lists
+    difference_usd   numeric(18,6),
+    tolerance_usd    numeric(18,9) NOT NULL,
+    quantity_usd     numeric(18,6),  -- the three add up to the difference
+    price_usd        numeric(18,6),
+    recording_usd    numeric(18,6),
+    PRIMARY KEY (invoice_match_id, period, model)
+);
+
+CREATE TRIGGER invoice_matches_stay BEFORE UPDATE OR DELETE ON invoice_matches
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER invoice_match_lines_stay BEFORE UPDATE OR DELETE ON invoice_match_lines
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE improvement_candidates (
+    candidate_id    uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    org_id          text NOT NULL DEFAULT 'firm',
+    opportunity_id  uuid NOT NULL REFERENCES improvement_opportunities,
+    agent_id        text NOT NULL CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
+    control_version text NOT NULL,  -- at work when it was looked for
+    way             text NOT NULL CHECK (way IN ('search', 'rewrite')),
+    is_proposed     boolean NOT NULL,
+    reason          text NOT NULL,  -- why it is proposed, or not
+    changes         jsonb NOT NULL CHECK (jsonb_typeof(changes) = 'object'),
+    measure         text,  -- what a score is; NULL here and below: no labelled tasks measured it
+    seed            integer,
+    tried           integer CHECK (tried > 0),  -- settings
+    train_tasks     integer CHECK (train_tasks > 0),
+    train_score     double precision CHECK (train_score BETWEEN 0 AND 1),  -- flattered: the settings were chosen by it
+    holdout_tasks   integer CHECK (holdout_tasks > 0),
+    present_score   double precision CHECK (present_score BETWEEN 0 AND 1),
+    holdout_score   double precision CHECK (holdout_score BETWEEN 0 AND 1),
+    effect          double precision,
+    ci_low          double precision,
+    ci_high         double precision,
+    missed_more     integer,  -- errors overlooked beyond those overlooked at present
+    cost_usd        numeric(14,6) CHECK (cost_usd >= 0),  -- of looking for it; NULL: no price is known
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT improvement_candidates_once UNIQUE (opportunity_id, control_version),
+    CONSTRAINT improvement_candidates_change CHECK (NOT is_proposed OR changes <> '{}'),
+    CONSTRAINT improvement_candidates_measured CHECK ((measure IS NULL) = (ci_low IS NULL) AND (ci_low IS NULL) = (ci_high IS NULL))
+);

@@ -89,9 +89,9 @@ def price(model: str, use: TokenUse, *, provider: str | None, at: datetime) -> P
     if offer is None:
         return None
     if offer.rates is not None:
-        return Price(usd=offer.rates.price(use), version=_version())
+        return Price(usd=offer.rates.price(use), version=price_version())
     found = _calculated(model, _usage(use), provider, at)
-    return Price(usd=found.total_price, version=_version()) if found is not None else None
+    return Price(usd=found.total_price, version=price_version()) if found is not None else None
 
 
 def price_use(use: Mapping[str, Any], *, at: datetime) -> Price | None:
@@ -119,7 +119,8 @@ def price_use(use: Mapping[str, Any], *, at: datetime) -> Price | None:
 
 
 @cache
-def _version() -> str:
+def price_version() -> str:
+    """The lists prices are looked up in, as they are installed."""
     from importlib.metadata import version
 
     return f"genai-prices {version('genai-prices')}"

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
@@ -12,7 +13,9 @@ from prisma_assets.domain.errors import InputError
 from prisma_assets.settings import Settings
 
 if TYPE_CHECKING:
+    from prisma_assets.domain.monitoring.invoice import Match
     from prisma_assets.domain.monitoring.saving import Amount, Saving
+    from prisma_assets.learning.invoice import Reconciled
     from prisma_assets.learning.saving import Savings
     from prisma_assets.learning.spend import SpendRow
 
@@ -20,6 +23,9 @@ cost = typer.Typer(help="What agents cost, and what is saved.", no_args_is_help=
 
 _USUAL_DAYS = 30
 """Days looked at when nobody says which: a month, as the firm reports."""
+
+DIFFERS = 3
+"""Exit status of an invoice that does not agree."""
 
 From = Annotated[
     str | None,
@@ -78,6 +84,48 @@ def savings(from_: From = None, to: To = None, as_json: AsJson = False) -> None:
         answer(_savings(found))
     else:
         _say_savings(found)
+
+
+@cost.command()
+def reconcile(
+    file: Annotated[
+        Path, typer.Argument(metavar="INVOICE", help="CSV, JSON or Parquet; one line a row.")
+    ],
+    provider: Annotated[str, typer.Option(help="Whose invoice it is, as runs name it: openai.")],
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="TARGET=COLUMN",
+            help="Which column is what: period (day or month), model, amount (amount=COLUMN:cents), currency, "
+            "tokens_in, tokens_out, tokens_cached. TARGET==TEXT is the same for all lines.",
+        ),
+    ] = None,
+    rate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="EUR=USD", help="US dollars for one unit of a currency: EUR=1.0845."),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(metavar="THEIRS=OURS", help="A model the invoice calls otherwise."),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Compare a provider's invoice with what was recorded, and both with what the usage costs by the price lists.
+
+    What was found is kept. Exit status 3 when a line differs beyond rounding; nothing is kept of a file with a faulty line.
+    """
+    from prisma_assets.command.invoice_file import InvoiceFile, read_invoice
+    from prisma_assets.learning import invoice
+
+    asked = InvoiceFile(path=file, provider=provider, mapping=map_ or [], rates=rate or [], names=model or [])  # fmt: skip
+    read = read_invoice(asked)
+    found = _ask(lambda database: invoice.reconcile(database, read))
+    if as_json:
+        answer(invoice.answer_of(found))
+    else:
+        _say_reconciled(found)
+    return DIFFERS if found.differing else 0
 
 
 def span_of(from_: str | None, to: str | None) -> tuple[date, date]:
@@ -142,6 +190,27 @@ def _say_savings(found: "Savings") -> None:
 def _saving_line(one: "Saving") -> list[Any]:
     state = "saved" if one.is_realised else "possible"
     return [state, one.kind, one.agent_id, f"{one.n:,}", _interval(one.usd_month), one.evidence, one.action]  # fmt: skip
+
+
+def _say_reconciled(found: "Reconciled") -> None:
+    say(f"{found.first_day} to {found.last_day}: {found.invoiced_usd:,.2f} USD invoiced, {found.recorded_usd:,.2f} recorded.")  # fmt: skip
+    if not found.differing:
+        say(f"All {len(found.matches):,} lines agree within rounding. Kept as match {found.invoice_match_id}.")  # fmt: skip
+        return
+    heads = ["period", "model", "cause", "difference USD", "by quantity", "by price", "by recording", "invoiced", "recorded"]  # fmt: skip
+    table(heads, [_match_line(m) for m in found.differing])
+    agreed = len(found.matches) - len(found.differing)
+    say(f"{agreed:,} of {len(found.matches):,} lines agree within rounding. Kept as match {found.invoice_match_id}.")  # fmt: skip
+
+
+def _match_line(one: "Match") -> list[Any]:
+    theirs, ours = one.invoiced, one.recorded
+    asked = "not invoiced" if theirs is None else f"{theirs.amount:,.2f} {theirs.currency}"
+    unpriced = f", {ours.unpriced:,} runs unpriced" if ours is not None and ours.unpriced else ""
+    recorded = "not recorded" if ours is None else f"{ours.usd:,.4f} USD{unpriced}"
+    parts = (one.difference_usd, one.quantity_usd, one.price_usd, one.recording_usd)
+    shown = ["" if part is None else f"{part:+,.4f}" for part in parts]
+    return [one.period, one.model, one.cause, *shown, asked, recorded]
 
 
 def _interval(amount: "Amount") -> str:

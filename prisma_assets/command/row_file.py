@@ -34,7 +34,7 @@ class FileRow:
 
 
 def read_rows(path: Path, check_header: CheckHeader) -> Iterator[FileRow]:
-    """Rows of a CSV or JSON-lines file, plain or gzipped, or of Parquet; what is wrong with a row is said in the row.
+    """Rows of a CSV or JSON-lines file or of a JSON list, plain or gzipped, or of Parquet; what is wrong with a row is said in the row.
 
     Raises:
         InputError: No such file, damaged, or without the columns it needs.
@@ -103,6 +103,18 @@ def _rows(path: Path, text: IO[str], check_header: CheckHeader) -> Iterator[File
         header = [name.strip() for name in next(csv.reader([first]))]
         check_header(header)
         yield from _csv_rows(header, text)
+
+
+def _array_rows(path: Path, text: str) -> Iterator[FileRow]:
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: no JSON ({error}); correct it") from None
+    for number, each in enumerate(values, start=1):
+        if isinstance(each, dict):
+            yield FileRow(number=number, values=each)
+        else:
+            yield FileRow(number=number, values=None, problem="no JSON object; list objects")
 
 
 def _csv_rows(header: list[str], text: IO[str]) -> Iterator[FileRow]:
