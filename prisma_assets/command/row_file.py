@@ -96,7 +96,9 @@ def _rows(path: Path, text: IO[str], check_header: CheckHeader) -> Iterator[File
     first = next(lines, None)
     if first is None:
         raise InputError(f"{path}: is empty; there is nothing to import")
-    if first.lstrip().startswith("{"):
+    if first.lstrip().startswith("["):
+        yield from _array_rows(path, first + text.read())
+    elif first.lstrip().startswith("{"):
         yield _json_row(1, first)
         yield from (_json_row(number, line) for number, line in enumerate(lines, start=2))
     else:
