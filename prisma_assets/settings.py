@@ -73,6 +73,8 @@ class Settings:
     """PRISMA_PUBLIC_URL: how people on other machines reach the web address, through a proxy with TLS. None: this machine only."""
     templates: Path | None = None
     """PRISMA_TEMPLATES: a folder of further workflow templates. None: only those that ship."""
+    dashboards: Path | None = None
+    """PRISMA_DASHBOARDS: a folder of further dashboards. None: only those that ship."""
     warm: bool = True
     """PRISMA_WARM: runs are forked from a process that has everything imported. 0: each starts a fresh Python."""
 
@@ -99,7 +101,8 @@ class Settings:
             database_url=_database_url(given.get("DATABASE_URL")),
             port=_port(given.get("PRISMA_PORT", str(DEFAULT_PORT))),
             public_url=_public_url(given.get("PRISMA_PUBLIC_URL")),
-            templates=_templates(given.get("PRISMA_TEMPLATES")),
+            templates=_folder("PRISMA_TEMPLATES", given),
+            dashboards=_folder("PRISMA_DASHBOARDS", given),
             warm=_switch("PRISMA_WARM", given.get("PRISMA_WARM", "1")),
             mail=_mail(given),
             webhook=_webhook(given),
@@ -146,14 +149,12 @@ def _port(value: str) -> int:
     raise InputError(f"PRISMA_PORT is {value!r}; give a port number from 1 to {MAX_PORT}.")
 
 
-def _templates(value: str | None) -> Path | None:
-    if value is None:
+def _folder(name: str, given: Mapping[str, str]) -> Path | None:
+    if name not in given:
         return None
-    folder = _absolute(value)
+    folder = _absolute(given[name])
     if not folder.is_dir():
-        raise InputError(
-            f"PRISMA_TEMPLATES is {folder}, which is not a folder; create it or unset PRISMA_TEMPLATES."
-        )
+        raise InputError(f"{name} is {folder}, which is not a folder; create it or unset {name}.")
     return folder
 
 

@@ -10,14 +10,8 @@ from prisma_assets.agents.contract import AgentCard
 from prisma_assets.domain.learning.tracked import Tracked
 from prisma_assets.domain.learning.trend_text import change_sentence
 from prisma_assets.learning.fleet import Fleet, Window
-from prisma_assets.learning.fleet_table import (
-    Between,
-    Heading,
-    accuracy_between,
-    heading,
-    said,
-    satisfaction_between,
-)
+from prisma_assets.learning.fleet_table import Heading, heading, said
+from prisma_assets.learning.measured import Between, accuracy_between, satisfaction_between
 from prisma_assets.learning.metrics import Figures
 from prisma_assets.store.alert import AlertStore
 from prisma_assets.store.database import Database

@@ -11,16 +11,14 @@ from prisma_assets.agents.contract import AgentCard
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.domain.learning.tracked import Direction, Tracked
 from prisma_assets.domain.learning.trend_text import trend_sentence
-from prisma_assets.domain.monitoring.mean_interval import mean_interval
 from prisma_assets.learning.fleet import Fleet, Window
+from prisma_assets.learning.measured import Between, accuracy_between, satisfaction_between
 from prisma_assets.learning.metrics import Figures, figures_of
 from prisma_assets.store.alert import AlertStore
 from prisma_assets.store.database import Database
 from prisma_assets.store.experiment import ExperimentStore
 from prisma_assets.store.trend import TrendStore
 
-Between = tuple[float, float] | None
-"""A 95 % interval; None where there is no value."""
 Heading = Literal["worse", "better", "mixed", "steady"]
 
 
@@ -88,16 +86,6 @@ async def fleet_table(
         for card in registry.find()
     ]
     return FleetTable(window=window, whole=whole.result(), lines=lines)
-
-
-def accuracy_between(figures: Figures) -> Between:
-    """In which the true accuracy lies, at 95 %."""
-    return mean_interval(figures.accuracy, figures.accuracy_n, least=0, most=1)
-
-
-def satisfaction_between(figures: Figures) -> Between:
-    """In which the true mean rating lies, at 95 %."""
-    return mean_interval(figures.satisfaction, figures.satisfaction_n, least=1, most=5)
 
 
 def heading(trends: Sequence[Mapping[str, Any]] | None) -> Heading | None:

@@ -10,11 +10,7 @@ from prisma_assets.domain.monitoring.measure import (
     SATISFACTION_TARGET,
 )
 from prisma_assets.learning.agent_view import AgentView
-from prisma_assets.learning.fleet_table import (
-    Between,
-    accuracy_between,
-    satisfaction_between,
-)
+from prisma_assets.learning.measured import Between, accuracy_between, satisfaction_between
 from prisma_assets.learning.metrics import Figures
 from prisma_assets.web.page import chart
 

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prisma_assets.web.app import create_app
+from prisma_assets.web.app import HealthCheck, create_app
 from prisma_assets.web.sign_in import Door
 from resources.code_location import wait_for_code_server
 from resources.dagster_home import LOCATION_NAME
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
     from dagster._core.workspace.context import WorkspaceProcessContext
     from starlette.types import ASGIApp
+
+    from prisma_assets.store.database import Database
 
 STATEMENT_TIMEOUT_MS = 15_000
 """Dagster's own limits for its web server (dagster_webserver/cli.py)."""
@@ -87,9 +89,9 @@ def _build(
     from prisma_assets.store.event_bus import EventBus
     from prisma_assets.web import step_page
     from prisma_assets.web.api import PREFIX, create_api
-    from prisma_assets.web.home_page import home_routes
-    from prisma_assets.web.live import Changes, live_routes
-    from prisma_assets.web.page import Pages, static_routes
+    from prisma_assets.web.dashboard import dashboard_routes
+    from prisma_assets.web.live import Changes
+    from prisma_assets.web.page import Pages
     from prisma_assets.web.problem_page import problem_pages
     from prisma_assets.web.sign_in import SignIn
     from prisma_assets.web.sign_in_page import SignInPages
@@ -100,32 +102,22 @@ def _build(
     engine = WorkflowEngine(agents, bus, starts_runs=False)
     database = Database(database_url, max_size=WEB_CONNECTIONS)
     changes = Changes(bus, database)
-    pages = Pages()
-    accounts = Accounts(database)
+    pages, accounts = Pages(), Accounts(database)
 
     async def close() -> None:
         await changes.aclose()
         await engine.aclose()
         await database.close()
 
-    async def database_answers() -> None:
-        await database.fetch("any_execution")
-
     app = create_app(
         dagster=create_app_from_workspace_process_context(context),
-        checks={
-            "database": database_answers,
-            "dagster": partial(_dagster_answers, instance),
-            "code_location": partial(_code_location_answers, context),
-        },
+        checks=_checks(instance, context, database),
         ready={"watchdog": partial(check_watchdog, database)},
         pages=[
             Mount(PREFIX, create_api(engine, agents)),
             Route(PATH, create_traces(SpanIntake(agents, database))),
-            *static_routes(),
             *SignInPages(pages, accounts, entrance.door, entrance.home).routes(),
-            *live_routes(changes),
-            *home_routes(pages, database),
+            *dashboard_routes(pages, database, agents, changes),
             Mount(step_page.PREFIX, step_page.step_pages(FeedbackIntake(agents), database)),
         ],
         problems=problem_pages(pages),
@@ -134,6 +126,22 @@ def _build(
     signed_in = SignIn(app, accounts, entrance.door, key=development_key(entrance.home))
     app.state.sign_in = signed_in
     return signed_in
+
+
+def _checks(
+    instance: "DagsterInstance", context: "WorkspaceProcessContext", database: "Database"
+) -> dict[str, HealthCheck]:
+    """What health asks."""
+    return {
+        "database": partial(_database_answers, database),
+        "dagster": partial(_dagster_answers, instance),
+        "code_location": partial(_code_location_answers, context),
+    }
+
+
+async def _database_answers(database: "Database") -> None:
+    """A query is answered."""
+    await database.fetch("any_execution")
 
 
 async def _dagster_answers(instance: "DagsterInstance") -> None:

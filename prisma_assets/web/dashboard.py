@@ -1,0 +1,40 @@
+"""Every page below `/dashboard`, and what they load, put together."""
+
+from starlette.routing import BaseRoute
+
+from prisma_assets.agents.registry import AgentRegistry
+from prisma_assets.learning.counted import Counted
+from prisma_assets.learning.dashboard import Dashboards
+from prisma_assets.learning.fleet import Fleet
+from prisma_assets.settings import Settings
+from prisma_assets.store.database import Database
+from prisma_assets.web.agent_page import agent_routes
+from prisma_assets.web.cost_page import cost_routes
+from prisma_assets.web.domain_page import domain_routes
+from prisma_assets.web.home_page import home_routes
+from prisma_assets.web.live import Changes, live_routes
+from prisma_assets.web.page import Pages, static_routes
+
+
+def dashboard_routes(
+    pages: Pages, database: Database, registry: AgentRegistry, changes: Changes
+) -> list[BaseRoute]:
+    """The pages.
+
+    Args:
+        pages: Renders them.
+        database: Where they read.
+        registry: The firm's agents.
+        changes: Tells open pages what has changed.
+    """
+    dashboards = Dashboards(registry, Settings.from_environ().dashboards)
+    counted = Counted(database)
+    fleet = Fleet(database, counted)
+    return [
+        *static_routes(),
+        *live_routes(changes),
+        *home_routes(pages, database),
+        *agent_routes(pages, database, registry, fleet),
+        *cost_routes(pages, database, fleet, counted),
+        *domain_routes(pages, fleet, dashboards),
+    ]
