@@ -328,7 +328,7 @@ CREATE TABLE agent_monitoring_alerts (
     agent_id              text CHECK (agent_id ~ '^[a-z]+(-[a-z]+)+-[0-9]{3}$'),
     workflow_execution_id uuid REFERENCES workflow_executions,
     rule_id               text NOT NULL,
-    metric                text NOT NULL CHECK (metric IN ('error_rate', 'p50_ms', 'p95_ms', 'p99_ms', 'accuracy', 'satisfaction', 'cost_usd', 'tokens', 'throughput', 'queue_depth', 'drift', 'approval_age', 'budget_used', 'silence', 'job_failure_rate', 'data_quality')),
+    metric                text NOT NULL CHECK (metric IN ('error_rate', 'p50_ms', 'p95_ms', 'p99_ms', 'accuracy', 'satisfaction', 'cost_usd', 'tokens', 'throughput', 'queue_depth', 'drift', 'approval_age', 'budget_used', 'budget_hours_left', 'repeated_calls', 'silence', 'job_failure_rate', 'data_quality')),
     condition             text NOT NULL CHECK (condition IN ('greater_than', 'less_than', 'pct_change', 'zscore', 'unusual')),
     threshold             double precision,  -- NULL: the detector finds it unusual
     actual_value          double precision NOT NULL,
@@ -727,6 +727,7 @@ CREATE TABLE budget_reservations (
     CONSTRAINT budget_reservations_settled CHECK ((settled_usd IS NULL) = (settled_at IS NULL))
 );
 CREATE INDEX budget_reservations_open ON budget_reservations (expires_at) WHERE settled_at IS NULL;
+CREATE INDEX budget_reservations_by_settlement ON budget_reservations (settled_at);
 
 -- Versions of agents that somebody proposed: what each changes about the one before it.
 CREATE TABLE agent_versions (

@@ -19,6 +19,7 @@ from prisma_assets.engine.arms import execution_arms
 from prisma_assets.engine.call_ledger import PostgresCallLedger
 from prisma_assets.engine.cancel import obey, refuse_cancelled
 from prisma_assets.engine.compensation import Compensator, open_undone
+from prisma_assets.engine.fuse import Fuse
 from prisma_assets.engine.library import TemplateLibrary
 from prisma_assets.engine.opening import Opening, open_execution
 from prisma_assets.engine.pinning import changed_agents, pinned_registry, pinned_template
@@ -118,7 +119,7 @@ class RunSession:
             template=template,
             execution=execution,
             store=store,
-            gateway=await self._gateway(store, execution),
+            gateway=await self._gateway(store, execution, template),
         )
         self._hold(_keep(lock, _STOPS[run.run_id]))
         if SENSOR_NAME_TAG in run.tags:
@@ -173,7 +174,7 @@ class RunSession:
             if SENSOR_NAME_TAG in run.tags:  # A person who resumes it knows what they want.
                 await give_up(store, execution)
         await open_undone(store, execution, template)
-        gateway = await self._gateway(store, execution)
+        gateway = await self._gateway(store, execution, template)
         taken = ExecutionRun(template=template, execution=execution, store=store, gateway=gateway)
         await taken.load()
         self._held.push_async_callback(taken.aclose)
@@ -188,14 +189,20 @@ class RunSession:
         self._held.push_async_callback(lock.release)
         return lock
 
-    async def _gateway(self, store: WorkflowStore, execution: Execution) -> AgentGateway:
+    async def _gateway(
+        self, store: WorkflowStore, execution: Execution, template: Template
+    ) -> AgentGateway:
         self.changed_agents = changed_agents(execution, self._registry)
         registry = await pinned_registry(store.database, execution, self._registry)
         gateway = AgentGateway(
             registry,
             self._providers,
             PostgresCallLedger(store.database),
-            purse=PostgresPurse(store.database, workflow=execution.template_name),
+            purse=PostgresPurse(
+                store.database,
+                workflow=execution.template_name,
+                fuse=Fuse(store.database, execution.id, template),
+            ),
             arms=await execution_arms(store.database, execution, registry),
         )
         self._held.push_async_callback(gateway.aclose)

@@ -11,6 +11,7 @@ from prisma_assets.agents.contract import AgentCard, AgentTask
 from prisma_assets.agents.purse import BudgetRefusedError
 from prisma_assets.domain.monitoring.budget import WARN_AT, Balance, Granted, Level, Refused, judge
 from prisma_assets.domain.notification.notification import Notification
+from prisma_assets.engine.fuse import Fuse
 from prisma_assets.store.budget import Budget, BudgetStore, Held, Reservation
 from prisma_assets.store.database import Database, Transaction
 from prisma_assets.store.notification import NotificationStore
@@ -33,6 +34,8 @@ class PostgresPurse:
     workflow: str | None = None
     """Template of the execution the calls belong to."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    fuse: Fuse | None = None
+    """Stops an execution that goes round in circles; None: the calls belong to none."""
     _known: list[Budget] = field(default_factory=list)
     _asked_at: float | None = None
 
@@ -40,6 +43,8 @@ class PostgresPurse:
         """Promise the most an attempt can cost out of every budget it belongs to, or out of none."""
         if card.provider in _FREE:
             return None
+        if self.fuse is not None:
+            await self.fuse.check(task)
         budgets = [b for b in await self._in_force() if self._is_of(b, task)]
         if not budgets:
             return None

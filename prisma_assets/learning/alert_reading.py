@@ -3,11 +3,13 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from prisma_assets.domain.monitoring.alert import Subject
 from prisma_assets.domain.monitoring.alert_figure import NOTHING, Figure, Part
 from prisma_assets.domain.monitoring.alert_rule import BASELINE_DAYS, HOUR, Kind, Metric, Rule
+from prisma_assets.domain.monitoring.runaway import hours_left
 from prisma_assets.learning.metrics import DailyFigure, daily_series
 from prisma_assets.store.alert_rule import AlertFactStore
 from prisma_assets.store.budget import BudgetStore
@@ -40,6 +42,7 @@ class _Facts:
     days: Mapping[str, Sequence[DailyFigure]]
     approvals: Sequence[Mapping[str, Any]]
     budgets: Sequence[Mapping[str, Any]]
+    velocities: Mapping[int, Mapping[str, Mapping[str, Any]]]
     workflows: Mapping[int, Mapping[str, Any]]
     undelivered_since: datetime | None
     parts: Sequence[Part] = field(default=())
@@ -95,6 +98,10 @@ async def _facts(
         days=_by_agent(days),
         approvals=await store.approvals(),
         budgets=await BudgetStore(source=database).balances(at=at),
+        velocities={
+            seconds: await BudgetStore(source=database).velocities(seconds, at=at)
+            for seconds in _windows(r for r in rules if r.metric is Metric.BUDGET_HOURS_LEFT)
+        },
         workflows={
             seconds: await store.workflows(seconds, at=at)
             for seconds in _windows(r for r in rules if r.about == "workflows")
@@ -219,13 +226,27 @@ def _approvals(_rule: Rule, facts: _Facts) -> Iterator[tuple[Subject, Figure]]:
         )
 
 
-def _budgets(_rule: Rule, facts: _Facts) -> Iterator[tuple[Subject, Figure]]:
+def _budgets(rule: Rule, facts: _Facts) -> Iterator[tuple[Subject, Figure]]:
     for row in facts.budgets:
         used = row["spent_usd"] + row["reserved_usd"]
         scope = f" of {row['level']} {row['scope']}" if row["scope"] else " of the firm"
         note = f"{used:.2f} of {row['limit_usd']:.2f} USD"
         subject = Subject(scope="system", id=f"budget:{row['budget_id']}", title=f"budget{scope}")
-        yield subject, Figure(value=float(used / row["limit_usd"]), n=1, note=note)
+        if rule.metric is Metric.BUDGET_HOURS_LEFT:
+            yield subject, _hours_left(rule, facts, row)
+        else:
+            yield subject, Figure(value=float(used / row["limit_usd"]), n=1, note=note)
+
+
+def _hours_left(rule: Rule, facts: _Facts, row: Mapping[str, Any]) -> Figure:
+    """How long a budget lasts at the rate of late."""
+    late = facts.velocities[rule.window_seconds].get(row["budget_id"])
+    spent, calls = (late["spent_usd"], late["calls"]) if late else (Decimal(0), 0)
+    left = row["limit_usd"] - row["spent_usd"] - row["reserved_usd"]
+    hours = rule.window_seconds / HOUR
+    value = hours_left(left, spent_usd=spent, calls=calls, hours=hours)
+    note = f"{left:.2f} USD are left, {calls:,} calls of the last {hours:g} h took {spent:.2f}"
+    return Figure(value=value, n=calls, note=note)
 
 
 def _workflows(rule: Rule, facts: _Facts) -> Iterator[tuple[Subject, Figure]]:

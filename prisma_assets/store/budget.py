@@ -105,6 +105,11 @@ class BudgetStore:
         params = {"budget_id": budget_id, "by": by, "reason": reason, "at": at}
         return await self.source.execute("override_budget", params) == 1
 
+    async def velocities(self, seconds: int, *, at: datetime) -> dict[str, dict[str, Any]]:
+        """What was taken from each budget in the time up to a moment, by its id: `spent_usd`, `calls`."""
+        rows = await self.source.fetch("budget_velocities", {"seconds": seconds, "at": at})
+        return {row["budget_id"]: row for row in rows}
+
     async def balances(self, *, at: datetime) -> list[dict[str, Any]]:
         """Every budget in force with the period under way, the widest first."""
         return await self.source.fetch("budget_balances", {"at": at})

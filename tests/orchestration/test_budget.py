@@ -1,16 +1,20 @@
 """A workflow that runs out of money stands still, and goes on where it stood once somebody overrides the budget."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import dagster as dg
+import psycopg
 import pytest
 
 from prisma_assets.agents.cards import firm_cards
+from prisma_assets.agents.contract import AgentTask
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.definitions import build_defs
+from prisma_assets.domain.monitoring.runaway import MOST_EQUAL
+from prisma_assets.engine.fuse import Fuse, RunawayError
 from prisma_assets.engine.library import TemplateLibrary
 from prisma_assets.engine.opening import Opening, open_execution
 from prisma_assets.store.budget import BudgetStore, NewBudget
@@ -84,3 +88,55 @@ def test_stands_still_and_goes_on(firm):
     rows = firm.budget(lambda budgets: budgets.balances(at=now))
     (mine,) = [r for r in rows if r["budget_id"] == budget_id]
     assert (mine["spent_usd"], mine["reserved_usd"]) == (Decimal("0.03"), 0)
+
+
+SEEN = """
+insert into agent_cost_tracking (call_id, attempt, outcome, error, task, step_id, agent_id, agent_version, workflow_execution_id, call_type,
+    provider, duration_ms, incurred_at)
+select %(id)s || ':s1:1', n, 'error', 'Refused: busy', 'do_1', 's1', %(agent)s, '1.0.0', %(id)s::uuid, 'llm', 'llm', 5,
+    now() - %(ago)s::interval
+from generate_series(1, %(n)s) n
+"""
+ALERTS = (
+    "select rule_id, metric from agent_monitoring_alerts where workflow_execution_id = %(id)s::uuid"
+)
+
+
+@pytest.mark.parametrize(
+    ("seen", "ago", "is_stopped"),
+    [(33, "1 hour", True), (32, "1 hour", False), (99, "25 hours", False)],
+    ids=["a loop", "not yet", "long ago"],
+)
+def test_work_that_goes_round_in_circles_is_stopped_before_it_is_paid_again(firm, seen, ago, is_stopped):  # fmt: skip
+    """An execution that was resumed over and over within a day: the next call is refused, and an alert says why."""
+    execution = firm.open()
+    with psycopg.connect(firm.url, autocommit=True) as connection:
+        connection.execute(SEEN, {"id": execution.id, "agent": AGENT, "n": seen, "ago": ago})
+        run = firm.run(execution.id)
+        alerts = connection.execute(ALERTS, {"id": execution.id}).fetchall()
+
+    assert run.status is (dg.DagsterRunStatus.FAILURE if is_stopped else dg.DagsterRunStatus.SUCCESS)  # fmt: skip
+    assert firm.agent.calls == ([] if is_stopped else ["s1", "s2", "s3"])
+    assert alerts == ([("runaway_calls", "repeated_calls")] if is_stopped else [])
+    if is_stopped:
+        assert "it was asked for the same work 33 times within a day" in str(firm.execution(execution.id).error)  # fmt: skip
+
+
+def test_equal_work_under_new_names_is_a_loop_too(firm):
+    """A caller that makes up a new id for the same work each time."""
+    execution = firm.open()
+    task = AgentTask(call_id="c", agent_id=AGENT, task="do_1", step_id="s1", inputs={"a": 1})
+
+    async def go():
+        async with Database(firm.url, max_size=1) as database:
+            fuse = Fuse(database, execution.id, template=trial_template(
+                *({"id": f"s{n}", "name": "do", "title": "Do", "objective": "Tested.", "agent": AGENT, "retries": 10} for n in range(9)),
+                name="large_trial",
+            ))  # fmt: skip
+            for n in range(MOST_EQUAL):
+                await fuse.check(replace(task, call_id=f"c{n}"))
+            await fuse.check(replace(task, inputs={"a": 2}))
+            with pytest.raises(RunawayError, match="the same work 33 times"):
+                await fuse.check(replace(task, call_id="another"))
+
+    asyncio.run(go())

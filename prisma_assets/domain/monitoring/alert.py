@@ -20,10 +20,11 @@ _TITLES: Mapping[Metric, str] = {
     Metric.ACCURACY: "accuracy", Metric.SATISFACTION: "satisfaction", Metric.DRIFT: "change of satisfaction",
     Metric.SILENCE: "silent for", Metric.QUEUE_DEPTH: "queue", Metric.JOB_FAILURE_RATE: "failed executions",
     Metric.APPROVAL_AGE: "waits for a sign-off since", Metric.BUDGET_USED: "budget used",
+    Metric.BUDGET_HOURS_LEFT: "budget lasts", Metric.REPEATED_CALLS: "repeated calls",
     Metric.DATA_QUALITY: "rows that fail a check",
 }  # fmt: skip
 _SHARES = (Metric.ERROR_RATE, Metric.ACCURACY, Metric.JOB_FAILURE_RATE, Metric.BUDGET_USED)
-_HOURS = (Metric.SILENCE, Metric.APPROVAL_AGE)
+_HOURS = (Metric.SILENCE, Metric.APPROVAL_AGE, Metric.BUDGET_HOURS_LEFT)
 _UNITS: Mapping[Metric, str] = {
     Metric.COST_USD: " USD",
     Metric.THROUGHPUT: " runs/h",

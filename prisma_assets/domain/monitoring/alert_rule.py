@@ -95,6 +95,10 @@ class Metric(StrEnum):
     """Hours a step has waited for a sign-off."""
     BUDGET_USED = "budget_used"
     """Share of a limit that is spent or promised; may exceed 1."""
+    BUDGET_HOURS_LEFT = "budget_hours_left"
+    """Hours until a limit is reached at the rate of late."""
+    REPEATED_CALLS = "repeated_calls"
+    """Attempts at the same work."""
     DATA_QUALITY = "data_quality"
     """Rows that fail a check."""
 

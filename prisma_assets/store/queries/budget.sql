@@ -51,6 +51,14 @@ where settled_at is null and expires_at < %(at)s
 order by expires_at
 limit %(limit)s
 
+-- budget_velocities --
+-- What calls that ended in the time up to a moment took from each budget, and how many they were. Key: budget_id.
+select k.budget_id, sum(r.settled_usd) as spent_usd, count(*)::int as calls
+from budget_reservations r
+cross join unnest(r.budget_ids) as k (budget_id)
+where r.settled_at <= %(at)s and r.settled_at > %(at)s::timestamptz - make_interval(secs => %(seconds)s) and r.settled_usd > 0
+group by 1
+
 -- upsert_budget --
 -- A budget, or another limit for the one in force; what is spent of it stays.
 with changed as (

@@ -18,6 +18,13 @@ insert into agent_calls (call_id, result)
 select call_id, %(result)s::json from attempt where %(result)s::json is not null
 on conflict do nothing
 
+-- attempts_of_late --
+-- Attempts of an execution's calls within the last so many seconds. Key: call_id.
+select call_id, count(*)::int as attempts
+from agent_cost_tracking
+where workflow_execution_id = %(execution_id)s::uuid and incurred_at > clock_timestamp() - make_interval(secs => %(seconds)s)
+group by 1
+
 -- recorded_call --
 -- What a call answered, as text; no row while it has not succeeded.
 select result::text as result from agent_calls where call_id = %(call_id)s
