@@ -227,6 +227,11 @@ class WorkflowEngine:
         execution = await self._known(workflow_id)
         return await report(opened.store, execution, await self._template(execution))
 
+    async def template_of(self, workflow_id: str) -> Template:
+        """The template it is pinned to, whatever the file says today."""
+        await self._open()
+        return await self._template(await self._known(workflow_id))
+
     async def watch(self, workflow_id: str) -> AsyncGenerator[StatusChange, None]:
         """How it stands, then every change of status as it happens, until it has ended; see `platform.watch`."""
         opened = await self._open()

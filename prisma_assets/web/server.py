@@ -95,7 +95,9 @@ def _build(
     from prisma_assets.web.problem_page import problem_pages
     from prisma_assets.web.sign_in import SignIn
     from prisma_assets.web.sign_in_page import SignInPages
+    from prisma_assets.web.start_page import start_routes
     from prisma_assets.web.traces import PATH, create_traces
+    from prisma_assets.web.workflow_page import workflow_routes
 
     agents = AgentRegistry()
     bus = EventBus(database_url)
@@ -118,7 +120,9 @@ def _build(
             Route(PATH, create_traces(SpanIntake(agents, database))),
             *SignInPages(pages, accounts, entrance.door, entrance.home).routes(),
             *dashboard_routes(pages, database, agents, changes),
-            Mount(step_page.PREFIX, step_page.step_pages(FeedbackIntake(agents), database)),
+            *workflow_routes(pages, engine),
+            *start_routes(pages, engine),
+            Mount(step_page.PREFIX, step_page.step_pages(pages, FeedbackIntake(agents), database)),
         ],
         problems=problem_pages(pages),
         at_end=close,

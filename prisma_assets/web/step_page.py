@@ -1,16 +1,17 @@
 """A workflow step's page: what it did, what people said of it, and the form to say it."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from prisma_assets.domain.guardrails.role import Permission
 from prisma_assets.domain.learning.feedback import CATEGORIES
 from prisma_assets.learning.feedback_intake import FeedbackIntake
 from prisma_assets.store.database import Database
@@ -19,6 +20,9 @@ from prisma_assets.store.feedback import FeedbackStore
 from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution, StepRow
 from prisma_assets.web.guard import BodyLimit
+from prisma_assets.web.page import Pages
+from prisma_assets.web.problem_page import problem_pages
+from prisma_assets.web.session import require
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -47,23 +51,20 @@ _FIELDS = (
 )
 
 
-class _Template(Protocol):
-    def render(self, *args: Any, **kwargs: Any) -> str: ...
-
-
-def step_pages(intake: FeedbackIntake, database: Database) -> ASGIApp:
-    """Pages below `PREFIX`, as the guard lets them through."""
-    template = _step_template()
+def step_pages(pages: Pages, intake: FeedbackIntake, database: Database) -> ASGIApp:
+    """Pages below `PREFIX`; what is sent to them is no longer than a request to the API."""
 
     async def show(request: Request) -> Response:
         execution, step = await _found(request, database)
         news = _NEWS.get(request.query_params.get("said", ""))
         shown = _Shown(execution, step, {"source": "user", "issue_categories": []}, news=news)
-        return HTMLResponse(await _render(template, database, shown))
+        return await _render(pages, request, database, shown)
 
     async def say(request: Request) -> Response:
         execution, step = await _found(request, database)
+        visitor = require(request, Permission.FEEDBACK)
         given = _given(await request.body())
+        given["submitted_by"] = visitor.speaks_as(given["submitted_by"])
         row = {
             **{name: value for name, value in given.items() if value},
             "agent_id": step.agent_id,
@@ -73,13 +74,13 @@ def step_pages(intake: FeedbackIntake, database: Database) -> ASGIApp:
         taken = await intake.take([(1, row)], FeedbackStore(source=database))
         if taken.rejected:
             shown = _Shown(execution, step, given, problem=taken.rejected[0][1])
-            return HTMLResponse(await _render(template, database, shown), status_code=422)
+            return await _render(pages, request, database, shown)
         said = "stored" if taken.accepted else "known"
         return RedirectResponse(f"{request.url.path}?said={said}#feedback", status_code=303)
 
     path = "/{execution_id}/steps/{step_id}"
     routes = [Route(path, show), Route(path, say, methods=["POST"])]
-    return BodyLimit(Starlette(routes=routes))
+    return BodyLimit(Starlette(routes=routes, exception_handlers=problem_pages(pages)))
 
 
 class _Shown:
@@ -114,14 +115,17 @@ def _given(body: bytes) -> dict[str, Any]:
     return {**given, "issue_categories": fields.get("issue_categories", [])}
 
 
-async def _render(template: _Template, database: Database, shown: _Shown) -> str:
+async def _render(pages: Pages, request: Request, database: Database, shown: _Shown) -> Response:
     from prisma_assets.domain.audit.workpaper import Workpaper
 
     step, execution = shown.step, shown.execution
     workpaper = Workpaper.model_validate(step.workpaper) if step.workpaper else None
     said = await FeedbackStore(source=database).of_step(step.step_execution_id, limit=_SAID)
     runs = await WorkflowStore(database=database).runs(execution.id)
-    return template.render(
+    return pages.render(
+        request,
+        "step.html",
+        status=422 if shown.problem else 200,
         execution=execution,
         step=step,
         title=workpaper.title if workpaper else step.step_name.replace("_", " "),
@@ -147,10 +151,3 @@ def _as_html(workpaper: "Workpaper") -> "Markup":
     _, _, body = render_markdown(workpaper).partition("\n\n")
     plain = MarkdownIt("commonmark", {"html": False}).enable("table")
     return Markup(plain.render(body))  # noqa: S704 - made with tags switched off
-
-
-def _step_template() -> _Template:
-    from jinja2 import Environment, PackageLoader
-
-    pages = Environment(loader=PackageLoader("prisma_assets.web"), autoescape=True)
-    return pages.get_template("step.html")

@@ -1,7 +1,6 @@
 """A step's page: what it did, and the form by which people say what they think of it."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import psycopg
 import pytest
@@ -12,8 +11,9 @@ from starlette.testclient import TestClient
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.learning.feedback_intake import FeedbackIntake
 from prisma_assets.store.database import Database
-from prisma_assets.web.app import create_app
+from prisma_assets.web.page import Pages
 from prisma_assets.web.step_page import PREFIX, step_pages
+from tests.web.visiting import OWNER, visiting
 
 AGENT = "audit-plan-012"
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -25,13 +25,10 @@ PAPER = {
 
 @pytest.fixture
 def web(database_url) -> Iterator[TestClient]:
-    async def dagster(*_: Any) -> None:
-        raise AssertionError
-
     database = Database(database_url, max_size=2)
-    pages = [Mount(PREFIX, step_pages(FeedbackIntake(AgentRegistry()), database))]
-    app = create_app(dagster=dagster, checks={}, pages=pages, at_end=database.close)
-    with TestClient(app, base_url="http://127.0.0.1") as client:
+    pages = Pages()
+    routes = [Mount(PREFIX, step_pages(pages, FeedbackIntake(AgentRegistry()), database))]
+    with visiting(pages, routes, visitor=OWNER, at_end=database.close) as client:
         yield client
 
 

@@ -28,11 +28,24 @@ def mermaid(template: Template) -> str:
     return "\n".join(lines) + "\n"
 
 
-def svg(template: Template) -> str:
+@dataclass(frozen=True)
+class Look:
+    """How one step of an execution is drawn."""
+
+    status: str
+    """Said in the box's second line, and a class of its group for the page's style."""
+    link: str | None = None
+
+
+def svg(template: Template, looks: Mapping[str, Look] | None = None) -> str:
     """The template as a standalone SVG: steps in rows by longest path from the start, conditional ones dashed.
 
     A dependency that follows from others is not drawn (transitive reduction, Aho, Garey and Ullman 1972): the order is the
     same and the picture stays readable.
+
+    Args:
+        template: What is drawn.
+        looks: How each step of an execution stands, by its id; such a picture takes its colours from the page it stands in.
     """
     places = _places(template)
     width = max(p.x for p in places.values()) + _WIDTH + _MARGIN
@@ -43,14 +56,15 @@ def svg(template: Template) -> str:
         f"<title>{escape(template.title)}</title>",
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0 0L8 4L0 8z" fill="#667"/></marker></defs>',
-        f'<rect width="{width:.0f}" height="{height:.0f}" fill="#fff"/>',
     ]
+    if looks is None:
+        parts.append(f'<rect width="{width:.0f}" height="{height:.0f}" fill="#fff"/>')
     for step in template.steps:
         parts += [
             _edge(places[before], places[step.id], places.values())
             for before in _direct(template, step)
         ]
-    parts += [_box(step, places[step.id]) for step in template.steps]
+    parts += [_box(step, places[step.id], (looks or {}).get(step.id)) for step in template.steps]
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -114,18 +128,22 @@ def _bend(x1: float, y1: float, x2: float, y2: float) -> str:
     return f"C{x1:.0f} {y1 + half:.0f} {x2:.0f} {y2 - half:.0f} {x2:.0f} {y2:.0f}"
 
 
-def _box(step: Step, place: _Place) -> str:
+def _box(step: Step, place: _Place, look: Look | None) -> str:
     dash = ' stroke-dasharray="5 4"' if step.when is not None else ""
     fill = "#eef4ff" if step.sign_off is not None else "#f6f6f6"
     marks = "".join(f" · {mark}" for mark in _marks(step))
     middle = place.x + _WIDTH / 2
-    second = _second_line(step)
-    return (
-        f"<g><title>{escape(step.objective + marks)}</title>"
+    second = look.status if look is not None else _second_line(step)
+    box = (
+        f"<title>{escape(step.objective + marks)}</title>"
         f'<rect x="{place.x:.0f}" y="{place.y:.0f}" width="{_WIDTH}" height="{_HEIGHT}" rx="8" fill="{fill}" stroke="#334"{dash}/>'
         f'<text x="{middle:.0f}" y="{place.y + 23:.0f}" text-anchor="middle" fill="#111">{escape(_fit(f"{step.id} {step.title}"))}</text>'
-        f'<text x="{middle:.0f}" y="{place.y + 41:.0f}" text-anchor="middle" fill="#556" font-size="10.5">{escape(_fit(second, 44))}</text></g>'
+        f'<text x="{middle:.0f}" y="{place.y + 41:.0f}" text-anchor="middle" fill="#556" font-size="10.5">{escape(_fit(second, 44))}</text>'
     )
+    if look is None:
+        return f"<g>{box}</g>"
+    group = f'<g class="step {escape(look.status.replace(" ", "-"))}">{box}</g>'
+    return f'<a href="{escape(look.link)}">{group}</a>' if look.link else group
 
 
 def _second_line(step: Step) -> str:

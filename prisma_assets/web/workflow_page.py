@@ -1,0 +1,232 @@
+"""`/dashboard/workflows`: what runs, what waits for whom, and one execution whole, with the acts people take on it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, get_args
+from urllib.parse import parse_qs, urlencode
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from prisma_assets.domain.errors import InputError
+from prisma_assets.domain.guardrails.role import Permission
+from prisma_assets.domain.workflow.execution import ENDED, ExecutionStatus
+from prisma_assets.domain.workflow.graph import Look, svg
+from prisma_assets.platform.workflow import NoSuchExecutionError, WorkflowEngine
+from prisma_assets.store.execution_page import Cursor, execution_page
+from prisma_assets.web.csv_file import csv_file
+from prisma_assets.web.page import Pages
+from prisma_assets.web.session import allowed_role, require
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from prisma_assets.domain.workflow.template import Template
+
+PATH = "/dashboard/workflows"
+PER_PAGE = 50
+FILE_ROWS = 200
+STATUSES: tuple[str, ...] = get_args(ExecutionStatus)
+_DONE = frozenset({"COMPLETED", "SKIPPED"})
+_HEADS = (
+    "execution_id", "template", "version", "status", "client", "engagement", "period", "created_by", "created_at",
+    "completed_at", "cost_usd",
+)  # fmt: skip
+
+
+def workflow_routes(pages: Pages, engine: WorkflowEngine) -> list[BaseRoute]:
+    """The list, each execution, and what people do with it."""
+    page = WorkflowPages(pages, engine)
+    one = PATH + "/{execution_id}"
+    return [
+        Route(PATH, page.listed),
+        Route(f"{PATH}.csv", page.listed_file),
+        Route(one, page.shown),
+        Route(f"{one}/sign-offs", page.sign_off, methods=["POST"]),
+        Route(f"{one}/cancel", page.cancel, methods=["POST"]),
+        Route(f"{one}/resume", page.resume, methods=["POST"]),
+    ]
+
+
+class WorkflowPages:
+    """The pages on one engine."""
+
+    def __init__(self, pages: Pages, engine: WorkflowEngine) -> None:
+        """Keep what they are made from."""
+        self._pages = pages
+        self._engine = engine
+
+    async def listed(self, request: Request) -> Response:
+        """Executions, newest first."""
+        asked = request.query_params
+        database = await self._engine.database()
+        now = datetime.now(UTC)
+        found, counts, waiting = await asyncio.gather(
+            self._page(request, PER_PAGE),
+            database.fetch("home_counts", {"since": now - timedelta(hours=24)}),
+            database.fetch("waiting_approvals"),
+        )
+        ids = [str(row["workflow_execution_id"]) for row in found.executions]
+        progress = await database.fetch("execution_progress", {"ids": ids})
+        kept = {name: asked[name] for name in ("status", "template") if asked.get(name)}
+        more = {**kept, "cursor": found.next.text()} if found.next else None
+        return self._pages.render(
+            request, "workflows.html", rows=found.executions, counts=counts[0], asked=asked, statuses=STATUSES,
+            progress={row["execution_id"]: row for row in progress},
+            waiting=_by_execution(waiting), templates=sorted(self._engine.library().templates),
+            more=urlencode(more) if more else None, filters=urlencode(kept),
+        )  # fmt: skip
+
+    async def listed_file(self, request: Request) -> Response:
+        """The same as a file, the latest of them."""
+        found = await self._page(request, FILE_ROWS)
+        rows = [
+            (
+                str(row["workflow_execution_id"]), row["template_name"], row["template_version"], row["status"],
+                row["client_id"], row["engagement_id"], row["period"], row["created_by"], row["created_at"],
+                row["completed_at"], row["cost_usd"],
+            )
+            for row in found.executions
+        ]  # fmt: skip
+        return csv_file("executions", _HEADS, rows)
+
+    async def _page(self, request: Request, limit: int) -> Any:
+        asked = request.query_params
+        status = asked.get("status") or None
+        if status is not None and status not in STATUSES:
+            raise HTTPException(
+                422, f"No status is called {status}; they are {', '.join(STATUSES)}."
+            )
+        return await execution_page(
+            await self._engine.database(),
+            limit=limit,
+            after=Cursor.read(asked["cursor"]) if asked.get("cursor") else None,
+            status=status,
+            template=asked.get("template") or None,
+        )
+
+    async def shown(self, request: Request) -> Response:
+        """One execution."""
+        return await self._render(request)
+
+    async def sign_off(self, request: Request) -> Response:
+        """Take a person's decision on a step that waits."""
+        visitor = require(request, Permission.SIGN_OFF)
+        given = await _form(request)
+        role = given.get("role") or None
+        allowed_role(visitor, role)
+
+        async def give() -> None:
+            if given.get("decision") not in ("approve", "changes", "reject"):
+                raise InputError("choose what you decide: approve, ask for changes, or reject")
+            await self._engine.sign_off(
+                _id(request),
+                given.get("step", ""),
+                by=visitor.speaks_as(given.get("by")),
+                decision=given["decision"],  # type: ignore[arg-type]  # one of the three, above
+                comment=given.get("comment", ""),
+                role=role,
+            )
+
+        return await self._done(request, give, given)
+
+    async def cancel(self, request: Request) -> Response:
+        """Stop the execution."""
+        visitor = require(request, Permission.OPERATE)
+        given = await _form(request)
+
+        async def end() -> None:
+            await self._engine.cancel_workflow(
+                _id(request), by=visitor.name, reason=given.get("reason", "")
+            )
+
+        return await self._done(request, end, given)
+
+    async def resume(self, request: Request) -> Response:
+        """Continue the execution."""
+        require(request, Permission.LAUNCH)
+
+        async def go_on() -> None:
+            await self._engine.allow_resuming(_id(request))
+            await self._engine.start_workflow(_id(request))
+
+        return await self._done(request, go_on, {})
+
+    async def _done(
+        self, request: Request, act: Callable[[], Awaitable[None]], given: Mapping[str, str]
+    ) -> Response:
+        """Do it and show the execution; a mistake is shown beside what was typed."""
+        try:
+            await act()
+        except NoSuchExecutionError as error:
+            raise HTTPException(404, str(error)) from error
+        except InputError as error:
+            return await self._render(request, problem=str(error), given=given)
+        return RedirectResponse(f"{PATH}/{_id(request)}", status_code=303)
+
+    async def _render(
+        self,
+        request: Request,
+        *,
+        problem: str | None = None,
+        given: Mapping[str, str] | None = None,
+    ) -> Response:
+        try:
+            report = await self._engine.get_report(_id(request))
+        except NoSuchExecutionError as error:
+            raise HTTPException(404, str(error)) from error
+        template = await self._engine.template_of(report["execution_id"])
+        steps = {step["step_id"]: step for step in report["steps"]}
+        return self._pages.render(
+            request,
+            "workflow.html",
+            status=422 if problem else 200,
+            report=report,
+            template=template,
+            by_id={step.id: step for step in template.steps},
+            findings=sum(_findings(step) for step in report["steps"]),
+            done=sum(step["status"] in _DONE for step in report["steps"]),
+            is_over=report["status"] in ENDED,
+            graph=_graph(template, steps, report["execution_id"]),
+            problem=problem,
+            given=given or {},
+            path_here=f"{PATH}/{report['execution_id']}",
+        )
+
+
+def _by_execution(waiting: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in waiting:
+        found.setdefault(row["execution_id"], []).append(row)
+    return found
+
+
+def _graph(
+    template: "Template", steps: Mapping[str, Mapping[str, Any]], execution_id: str
+) -> "Markup":
+    from markupsafe import Markup
+
+    looks = {
+        step_id: Look(
+            status=step["status"].replace("_", " ").lower(),
+            link=f"{PATH}/{execution_id}/steps/{step_id}" if step["status"] != "PENDING" else None,
+        )
+        for step_id, step in steps.items()
+    }
+    return Markup(svg(template, looks))  # noqa: S704 - every text in it is escaped where it is drawn
+
+
+def _findings(step: Mapping[str, Any]) -> int:
+    return len((step["workpaper"] or {}).get("exceptions") or ())
+
+
+def _id(request: Request) -> str:
+    return str(request.path_params["execution_id"])
+
+
+async def _form(request: Request) -> dict[str, str]:
+    fields = parse_qs((await request.body()).decode("utf-8", errors="replace"))
+    return {name: values[0].strip() for name, values in fields.items()}
