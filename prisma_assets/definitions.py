@@ -19,12 +19,13 @@ from jobs.sign_off_clock import sign_off_clock_job
 from prisma_assets.agents.cards import firm_cards
 from prisma_assets.agents.contract import AgentProvider
 from prisma_assets.agents.embedded.provider import EmbeddedProvider
+from prisma_assets.agents.firm import Firm
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.assets.collection import all_assets
 from prisma_assets.engine.library import TemplateLibrary, product_library
 from prisma_assets.engine.pinning import with_former, with_needed
 from prisma_assets.settings import Settings
-from resources.learning import LEARNING_DATABASE, learning_database
+from resources.learning import FIRM, LEARNING_DATABASE, learning_database
 from resources.workflow import database_url, run_session
 from sensors.alert import alert_sensor
 from sensors.compensation import compensation_sensor
@@ -66,6 +67,9 @@ def build_defs(
             SESSION: run_session(registry, providers),
             "database_url": database_url(),
             LEARNING_DATABASE: learning_database(),
+            FIRM: dg.ResourceDefinition.hardcoded_resource(
+                Firm(registry=registry, providers=providers)
+            ),
         },
         # For what people materialise by hand: a process per step would cost 4 s each.
         executor=dg.in_process_executor,

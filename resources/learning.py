@@ -11,6 +11,8 @@ from prisma_assets.store.database import Database
 
 LEARNING_DATABASE = "learning_database"
 """Key of the resource."""
+FIRM = "firm"
+"""Key of the resource that says whose agents are improved and what does their work (`agents.firm.Firm`)."""
 
 _CONNECTIONS = 2
 """A use case asks one thing at a time; the second is for what it writes of its own accord, such as an alert."""

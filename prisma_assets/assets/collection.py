@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from prisma_assets.assets.candidate import candidate_assets
 from prisma_assets.assets.drill import drill_assets
 from prisma_assets.assets.experiment import experiment_assets
 from prisma_assets.assets.feedback import feedback_assets
@@ -23,6 +24,7 @@ def all_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
         *trend_assets(),
         *theme_assets(),
         *opportunity_assets(),
+        *candidate_assets(),
         *ledger_assets(),
         *drill_assets(),
         *replay_assets(),

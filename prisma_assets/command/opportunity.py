@@ -72,7 +72,7 @@ def list_opportunities(
 @opportunities.command("show")
 def show_opportunity(opportunity_id: OpportunityId, as_json: AsJson = False) -> None:
     """Show one with its evidence."""
-    found = _ask(lambda store: _one(store, opportunity_id))
+    found = _ask(lambda store: one_opportunity(store, opportunity_id))
     if as_json:
         answer(found)
     else:
@@ -91,7 +91,7 @@ def dismiss_opportunity(
         raise InputError("say who dismisses it and why; give --by and --reason")
 
     async def dismiss(store: "OpportunityStore") -> str:
-        found = await _one(store, opportunity_id)
+        found = await one_opportunity(store, opportunity_id)
         if not await store.dismiss(found["opportunity_id"], by=by.strip(), reason=reason.strip()):
             raise InputError(
                 f"opportunity {opportunity_id} is {found['status']}; only one that is identified or triaged can be dismissed"
@@ -113,7 +113,7 @@ def _ask(question: "Callable[[OpportunityStore], Awaitable[Found]]") -> Found:
         return ask(urls, lambda workflow: question(OpportunityStore(source=workflow.database)))
 
 
-async def _one(store: "OpportunityStore", opportunity_id: str) -> "Row":
+async def one_opportunity(store: "OpportunityStore", opportunity_id: str) -> "Row":
     """The opportunity whose id begins so.
 
     Raises:

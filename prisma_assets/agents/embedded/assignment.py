@@ -51,6 +51,13 @@ ASSIGNMENTS: dict[str, Assignment] = {
         objective="Identify fraud risks and decide which journal entries to test.",
         references=("ISA 240",),
         function="planning:fraud_risk_assessment",
+        # Criteria for journal entries, as `JournalCriteria` means them: whole units of the currency, days, percent, entries.
+        parameters={
+            "round_minimum": Parameter(usual=10_000, least=1_000, most=100_000),
+            "late_days": Parameter(usual=30, least=5, most=90),
+            "listed_share_pct": Parameter(usual=10, least=1, most=50),
+            "listed_minimum": Parameter(usual=50, least=10, most=500),
+        },
     ),
     "strategy_materiality_plan": Assignment(
         title="Strategy, materiality and plan",

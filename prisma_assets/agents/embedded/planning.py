@@ -87,7 +87,7 @@ def fraud_risk_assessment(work: StepWork) -> StepResult:
     figures = work.figures
     factors = fraud.risk_factors(engagement, figures)
     profile = fraud.ledger_profile(books)
-    criteria = JournalCriteria()
+    criteria = _journal_criteria(work)
     surprise = fraud.unpredictable_accounts(
         books, risk.planning_measure(figures), seed=engagement.strategy.sampling_seed
     )
@@ -110,6 +110,16 @@ def fraud_risk_assessment(work: StepWork) -> StepResult:
                 "unpredictability_plan": surprise.figures.get("accounts", []),
             },
         ),
+    )
+
+
+def _journal_criteria(work: StepWork) -> JournalCriteria:
+    """The firm's flags, or those of the agent's version."""
+    return JournalCriteria(
+        round_minimum_cents=work.parameter("round_minimum") * 100,
+        late_days=work.parameter("late_days"),
+        listed_share=work.parameter("listed_share_pct") / 100,
+        listed_minimum=work.parameter("listed_minimum"),
     )
 
 

@@ -1,0 +1,15 @@
+"""The firm's agents together with what does their work, for those who look for better versions of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from prisma_assets.agents.contract import AgentProvider
+from prisma_assets.agents.registry import AgentRegistry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Firm:
+    """Whose agents, and their providers by the name cards use."""
+
+    registry: AgentRegistry
+    providers: Mapping[str, AgentProvider]
