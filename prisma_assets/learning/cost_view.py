@@ -14,7 +14,11 @@ from prisma_assets.learning.saving import Savings, savings
 from prisma_assets.learning.spend import SpendRow, spend
 from prisma_assets.store.budget import BudgetStore
 from prisma_assets.store.database import Database
+from prisma_assets.store.invoice import InvoiceStore
 from prisma_assets.store.spend import SpentBy
+
+INVOICES = 12
+"""A year of months of one provider."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +44,8 @@ class CostView:
     """Of the runs with a price; a day without any is missing."""
     budgets: Sequence[HeldBudget]
     """The widest first."""
+    invoices: Sequence[Mapping[str, Any]]
+    """Of providers, as they were compared with the record, the latest first."""
 
     @property
     def runs(self) -> int:
@@ -102,6 +108,7 @@ async def cost_view(
         )
         days = together.create_task(fleet.by_time(window, now=now))
         budgets = together.create_task(BudgetStore(source=database).balances(at=now))
+        invoices = together.create_task(InvoiceStore(source=database).latest(INVOICES))
     costs = {start: figures.cost_usd for start, figures in days.result().items()}
     return CostView(
         spent=spent.result(),
@@ -109,6 +116,7 @@ async def cost_view(
         starts=starts,
         costs_by_day={start: cost for start, cost in costs.items() if cost is not None},
         budgets=[_held(row) for row in budgets.result()],
+        invoices=invoices.result(),
     )
 
 

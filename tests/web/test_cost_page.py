@@ -131,6 +131,19 @@ def test_a_reader_is_neither_shown_the_form_nor_heard(database_url):
     assert _overridden(database_url) == [None]
 
 
+def test_invoices_that_were_compared_are_listed(web, database_url):
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "insert into invoice_matches (provider, file_name, file_sha256, first_day, last_day, invoiced_usd, recorded_usd, is_agreed, price_version, rates)"
+            " values ('openai', 'may.csv', repeat('a', 64), '2026-05-01', '2026-05-31', 101, 99, false, 'v', '{}')"
+        )
+    page = web.get("/dashboard/costs").text
+
+    assert "may.csv" in page
+    assert "differs" in page
+    assert "$101.00" in page
+
+
 def _overridden(url):
     async def read():
         async with Database(url) as database:

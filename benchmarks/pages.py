@@ -1,0 +1,252 @@
+"""How long pages take at 51 agents, 90 days and 5 million runs: first byte, drawn in a browser, and with 50 readers at once.
+
+    python -P benchmarks/pages.py [--runs 5000000] [--requests 40] [--without-browser]
+
+The whole product runs as `prisma-assets up` starts it, behind its sign-in, on its embedded database. Runs are generated in the
+database and counted as the product counts them. A reader keeps a page open, which holds a stream of events, and opens another
+page every five seconds on average. Limits: first byte P95 100 ms, drawn 1 s, 50 readers at once not half as much again.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import http.client
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import psycopg
+
+from prisma_assets.learning.known import known_agents
+from prisma_assets.learning.roll_up import count_days, roll_up_day, roll_up_feedback, roll_up_hours
+from prisma_assets.platform.account import sign_in_link
+from prisma_assets.settings import Settings
+from prisma_assets.store.database import Database
+from prisma_assets.store.migrate import migrate
+from prisma_assets.store.server import running_server
+
+DAYS, READERS, PAUSE_SECONDS = 90, 50, 5.0
+LIMIT_MS, LIMIT_DRAWN_MS, START_SECONDS = 100, 1_000, 90
+PAGES = (
+    "/dashboard", "/dashboard/agents?window=24h", "/dashboard/agents?window=90d", "/dashboard/agents/audit-plan-012?window=90d",
+    "/dashboard/workflows", "/dashboard/learning", "/dashboard/costs?window=90d", "/dashboard/alerts", "/dashboard/domains/tax", "/start",
+)  # fmt: skip
+GENERATE = """
+insert into agent_runs (source, run_key, agent_id, agent_version, started_at, recorded_at, outcome, error_type,
+    duration_ms, provider, model, client_id, tokens_in, tokens_out, cost_usd, accuracy)
+select 'api', %(day)s || '-' || n, (%(agents)s::text[])[1 + n %% 51], '1.0.0', at, at + interval '1 second',
+    case when n %% 23 = 0 then 'error' else 'ok' end, case when n %% 23 = 0 then 'RateLimitError' end,
+    exp(6.5 + 0.6 * random_normal()), 'p' || n %% 3, 'm' || n %% 5, 'c' || n %% 40, 1000 + n %% 977, 200 + n %% 89,
+    case when n %% 10 > 0 then 0.001 * (1 + n %% 13) end, case when n %% 5 = 0 then 0.9 end
+from (select n, %(day)s::timestamptz + random() * %(length)s as at from generate_series(1, %(n)s) as n) as made
+"""
+RATE = """
+insert into agent_feedback (agent_id, agent_version, task_id, source, feedback_type, rating, submitted_by, dedupe_key, created_at)
+select (%(agents)s::text[])[1 + n %% 51], '1.0.0', 't', 'user', 'rating', 3 + n %% 3, 'u', 'rated-' || n, now() - random() * interval '90 days'
+from generate_series(1, 20000) as n
+"""
+DRAWN = """
+new MutationObserver(() => { if (document.documentElement.dataset.drawn) window.drawnAt ??= performance.now(); })
+    .observe(document, { attributes: true, subtree: true, attributeFilter: ["data-drawn"] });
+"""
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=5_000_000)
+    parser.add_argument("--requests", type=int, default=40, help="of each page")
+    parser.add_argument("--without-browser", action="store_true")
+    asked = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="prisma-bench-") as folder,
+        running_server(Settings(home=Path(folder))) as urls,
+    ):
+        prepare(urls.prisma, asked.runs)
+        with started(Path(folder)) as site:
+            pages = [page for page in PAGES if site.status(page) == 200]
+            alone = first_bytes(site, pages, asked.requests)
+            together = with_readers(site, pages, asked.requests)
+            drawn = {} if asked.without_browser else draw(site, pages)
+            report(pages, alone, together, drawn)
+
+
+def prepare(url: str, runs: int) -> None:
+    """Runs and ratings of 90 days, counted."""
+    migrate(url)
+    now, agents = datetime.now(UTC), sorted(known_agents())
+    days = [now.date() - timedelta(days=ago) for ago in reversed(range(DAYS))]
+    began = time.perf_counter()
+    with psycopg.connect(url, autocommit=True) as connection:
+        for day in days:
+            at = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            length = min(timedelta(hours=24), now - at)
+            params = {"day": at, "length": length, "n": runs // DAYS, "agents": agents}
+            connection.execute(GENERATE, params)
+        connection.execute(RATE, {"agents": agents})
+        connection.execute("vacuum analyze")
+    print(f"{runs:,} runs of {DAYS} days generated in {time.perf_counter() - began:.0f} s")
+    began = time.perf_counter()
+    asyncio.run(counted(url, days))
+    print(f"counted in {time.perf_counter() - began:.0f} s")
+
+
+async def counted(url: str, days: list[date]) -> None:
+    """Count days as the product does."""
+    async with Database(url, max_size=2) as database:
+        for roll_up in (roll_up_feedback, roll_up_hours, roll_up_day):
+            await count_days(database, days, roll_up, agents=known_agents())
+
+
+class Site:
+    """The web address, signed in."""
+
+    def __init__(self, port: int, home: Path) -> None:
+        self.port = port
+        self.link = sign_in_link(f"http://127.0.0.1:{port}", home)
+        connection = self.connect()
+        connection.request("GET", self.link.split(str(port), 1)[1])
+        answer = connection.getresponse()
+        cookies = answer.headers.get_all("Set-Cookie") or []
+        self.headers = {"Cookie": "; ".join(cookie.split(";")[0] for cookie in cookies)}
+        connection.close()
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A connection that is not open yet."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+
+    def status(self, page: str) -> int:
+        """What a page answers."""
+        connection = self.connect()
+        connection.request("GET", page, headers=self.headers)
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    def first_byte(self, connection: http.client.HTTPConnection, page: str) -> float:
+        """Milliseconds from the request to the first byte of the answer."""
+        began = time.perf_counter()
+        connection.request("GET", page, headers=self.headers)
+        answer = connection.getresponse()
+        taken = (time.perf_counter() - began) * 1e3
+        answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"{page} answered {answer.status}")
+        return taken
+
+
+@contextlib.contextmanager
+def started(home: Path) -> Iterator[Site]:
+    """The product, as a person starts it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    environment = {**os.environ, "PRISMA_HOME": str(home)}
+    said = home / "said.txt"
+    with said.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "prisma_assets.cli", "up", "--no-sample", "--port", str(port)],
+            env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while "Ready at" not in said.read_text(encoding="utf-8"):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(said.read_text(encoding="utf-8"))
+            time.sleep(0.2)
+        yield Site(port, home)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def first_bytes(site: Site, pages: list[str], requests: int) -> dict[str, list[float]]:
+    """Times of each page, one reader alone; the first one after a count adds up anew."""
+    connection = site.connect()  # the server closes one that rests for 5 s; here none does
+    taken: dict[str, list[float]] = {page: [site.first_byte(connection, page)] for page in pages}
+    for _ in range(requests):
+        for page in pages:
+            taken[page].append(site.first_byte(connection, page))
+    return taken
+
+
+def with_readers(site: Site, pages: list[str], requests: int) -> dict[str, list[float]]:
+    """The same while 50 readers have pages open and open others."""
+    over = threading.Event()
+    readers = [
+        threading.Thread(target=read, args=(site, pages, over, n), daemon=True)
+        for n in range(READERS)
+    ]
+    streams = [site.connect() for _ in readers]
+    for stream in streams:
+        stream.request("GET", "/dashboard/events?topics=learning,alerts", headers=site.headers)
+        stream.getresponse()
+    for reader in readers:
+        reader.start()
+    time.sleep(PAUSE_SECONDS)
+    taken = first_bytes(site, pages, requests)
+    over.set()
+    for reader in readers:
+        reader.join()
+    for stream in streams:
+        stream.close()
+    return taken
+
+
+def read(site: Site, pages: list[str], over: threading.Event, seed: int) -> None:
+    """Open a page now and then."""
+    chance = random.Random(seed)
+    while not over.wait(chance.expovariate(1 / PAUSE_SECONDS)):
+        with contextlib.closing(site.connect()) as connection:
+            site.first_byte(connection, chance.choice(pages))
+
+
+def draw(site: Site, pages: list[str]) -> dict[str, list[float]]:
+    """Milliseconds until a page with its charts is drawn, in Chromium; the first load of a browser fetches the library."""
+    from playwright.sync_api import sync_playwright
+
+    taken: dict[str, list[float]] = {page: [] for page in pages}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+        )
+        view = browser.new_context(
+            viewport={"width": 1440, "height": 900}, bypass_csp=True
+        ).new_page()
+        view.add_init_script(DRAWN)
+        view.goto(site.link)
+        for _ in range(6):
+            for page in pages:
+                view.goto(f"http://127.0.0.1:{site.port}{page}", wait_until="domcontentloaded")
+                view.wait_for_function("window.drawnAt")
+                taken[page].append(view.evaluate("window.drawnAt"))
+        browser.close()
+    return taken
+
+
+def report(
+    pages: list[str],
+    alone: dict[str, list[float]],
+    together: dict[str, list[float]],
+    drawn: dict[str, list[float]],
+) -> None:
+    """A row for each page."""
+    print(f"\n| page | first byte after a count, ms | P95 after that | x limit ({LIMIT_MS}) | P95 with {READERS} readers | ratio | drawn, median ms | x limit ({LIMIT_DRAWN_MS}) |\n|---|---|---|---|---|---|---|---|")  # fmt: skip
+    for page in pages:
+        first, *rest = alone[page]
+        p95, many = float(np.percentile(rest, 95)), float(np.percentile(together[page][1:], 95))
+        seen = float(np.median(drawn[page][1:])) if page in drawn else float("nan")
+        print(f"| `{page}` | {first:.0f} | {p95:.0f} | {p95 / LIMIT_MS:.2f} | {many:.0f} | {many / p95:.2f} | {seen:.0f} | {seen / LIMIT_DRAWN_MS:.2f} |")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
