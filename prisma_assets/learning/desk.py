@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from prisma_assets.domain.errors import PrismaError
 from prisma_assets.domain.monitoring.budget import PAUSE_AT, WARN_AT
-from prisma_assets.learning.watchdog import check_watchdog
+from prisma_assets.learning.watchdog import silent_because
 from prisma_assets.store.alert import AlertStore
 from prisma_assets.store.budget import BudgetStore
 from prisma_assets.store.database import Database
@@ -58,7 +57,7 @@ async def desk(database: Database, *, now: datetime | None = None) -> Desk:
         )
         balances = together.create_task(BudgetStore(source=database).balances(at=at))
         opportunities = together.create_task(OpportunityStore(source=database).listed())
-        silent = together.create_task(_silent(database))
+        silent = together.create_task(silent_because(database))
     pressing = [row for row in opportunities.result() if row["priority"] in _PRESSING]
     return Desk(
         at=at,
@@ -91,11 +90,3 @@ def _tight(balances: Sequence[Row]) -> list[dict[str, Any]]:
     return [
         {**row, "is_paused": row["share"] >= PAUSE_AT} for row in shares if row["share"] >= WARN_AT
     ]
-
-
-async def _silent(database: Database) -> str | None:
-    try:
-        await check_watchdog(database)
-    except PrismaError as error:
-        return str(error)
-    return None

@@ -27,3 +27,12 @@ async def check_watchdog(
         raise PrismaError(looked)
     if watch.found:
         raise PrismaError(f"{looked}; silent: {watch.found}")
+
+
+async def silent_because(database: Database) -> str | None:
+    """Why nobody watches; None: somebody does."""
+    try:
+        await check_watchdog(database)
+    except PrismaError as error:
+        return str(error)
+    return None

@@ -9,6 +9,7 @@ from prisma_assets.learning.fleet import Fleet
 from prisma_assets.settings import Settings
 from prisma_assets.store.database import Database
 from prisma_assets.web.agent_page import agent_routes
+from prisma_assets.web.alert_page import alert_routes
 from prisma_assets.web.cost_page import cost_routes
 from prisma_assets.web.domain_page import domain_routes
 from prisma_assets.web.home_page import home_routes
@@ -36,5 +37,6 @@ def dashboard_routes(
         *home_routes(pages, database),
         *agent_routes(pages, database, registry, fleet),
         *cost_routes(pages, database, fleet, counted),
+        *alert_routes(pages, database, registry),
         *domain_routes(pages, fleet, dashboards),
     ]

@@ -1,0 +1,36 @@
+"""What a form of a page sends."""
+
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+
+from prisma_assets.domain.errors import InputError
+
+MOST_FIELDS = 100
+"""More than any form of ours has."""
+
+
+async def form_fields(request: Request) -> dict[str, str]:
+    """The fields somebody filled in, without blanks round them.
+
+    Raises:
+        InputError: It is no form of ours.
+    """
+    text = (await request.body()).decode("utf-8", errors="replace")
+    try:
+        fields = parse_qs(text, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise InputError("the form holds more fields than any of ours; send it as the page does") from None  # fmt: skip
+    said = {name: values[0].strip() for name, values in fields.items()}
+    return {name: value for name, value in said.items() if value}
+
+
+def reason_in(fields: dict[str, str]) -> str:
+    """Why somebody does it.
+
+    Raises:
+        InputError: It was left out.
+    """
+    if "reason" not in fields:
+        raise InputError("this is done for a reason; write it, it is kept with it")
+    return fields["reason"]
