@@ -1,9 +1,14 @@
 """Budgets under concurrency: never exceeded, nothing promised twice, what dead callers held comes back."""
 
 import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from subprocess import PIPE, Popen
 
 import psycopg
 import pytest
@@ -24,6 +29,31 @@ TASK = AgentTask(
 )  # fmt: skip
 FIRM = NewBudget(level="firm", scope=None, period="month", limit_usd=Decimal(20), by="pat", reason="try")  # fmt: skip
 ACME = replace(FIRM, level="client", scope="acme", period="whole", limit_usd=Decimal(10))
+
+SPENDER = Path(__file__).with_name("spender.py")
+LIMIT = Decimal(60)
+GUARD = """
+create function refuse_excess() returns trigger language plpgsql as $$
+begin
+    if new.spent_usd + new.reserved_usd > 60 then raise exception 'the budget is exceeded'; end if;
+    return new;
+end $$;
+create trigger never_exceeded before insert or update on budget_periods for each row execute function refuse_excess()
+"""
+SUMS = """
+select sum(settled_usd), coalesce(sum(amount_usd) filter (where settled_at is null), 0), count(*) filter (where settled_at is null)
+from budget_reservations
+"""
+
+
+@contextmanager
+def spender(*arguments: str) -> Iterator[Popen[str]]:
+    """A process of sixteen callers, which does not outlive the test."""
+    with Popen([sys.executable, SPENDER, *arguments], stdin=PIPE, stdout=PIPE, text=True) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def task(number: int) -> AgentTask:
@@ -91,6 +121,37 @@ def test_killed_callers_give_their_promise_back(database_url):
         return await balances(database)
 
     assert with_database(database_url, go) == {"client": (0, Decimal(1))}
+
+
+def test_processes_that_are_killed_never_let_a_budget_be_exceeded(database_url):
+    """64 callers in four processes, two of which are killed in the midst of their calls: what they hold stays held."""
+    with_database(database_url, lambda d: BudgetStore(source=d).set(replace(ACME, limit_usd=LIMIT)))
+    with psycopg.connect(database_url, autocommit=True) as connection, ExitStack() as alive:
+        connection.execute(GUARD)
+        doomed = [alive.enter_context(spender(database_url, f"doomed{n}", "hang")) for n in range(2)]  # fmt: skip
+        others = [alive.enter_context(spender(database_url, f"other{n}")) for n in range(2)]
+        for each in (*doomed, *others):
+            each.stdout.readline()  # all are ready before any begins
+        for each in (*doomed, *others):
+            each.stdin.write("go\n")
+            each.stdin.flush()
+        ended = [each.wait(timeout=40) for each in others]
+        for each in doomed:
+            each.kill()
+            each.wait()
+        spent, reserved = connection.execute("select spent_usd, reserved_usd from budget_periods").fetchone()  # fmt: skip
+        settled, open_usd, abandoned = connection.execute(SUMS).fetchone()
+
+    # A caller that had seen the limit exceeded would have failed.
+    assert ended == [0, 0]
+    assert (spent, reserved) == (settled, open_usd)
+    assert abandoned > 0
+    assert LIMIT / 2 < spent + reserved <= LIMIT
+
+    later = datetime.now(UTC) + timedelta(seconds=TASK.timeout_seconds + GRACE_SECONDS + 1)
+    with_database(database_url, lambda d: purse(d, now=later).reserve(CARD, task(1)))
+    after = with_database(database_url, lambda d: balances(d, datetime.now(UTC)))
+    assert after == {"client": (spent, Decimal(1))}
 
 
 def test_a_promise_is_settled_once(database_url):
