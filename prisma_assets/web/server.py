@@ -93,6 +93,7 @@ def _build(
     from prisma_assets.web.live import Changes
     from prisma_assets.web.page import Pages
     from prisma_assets.web.problem_page import problem_pages
+    from prisma_assets.web.prometheus import metrics_routes
     from prisma_assets.web.sign_in import SignIn
     from prisma_assets.web.sign_in_page import SignInPages
     from prisma_assets.web.start_page import start_routes
@@ -120,6 +121,7 @@ def _build(
             Route(PATH, create_traces(SpanIntake(agents, database))),
             *SignInPages(pages, accounts, entrance.door, entrance.home).routes(),
             *dashboard_routes(pages, database, agents, changes),
+            *metrics_routes(database),
             *workflow_routes(pages, engine),
             *start_routes(pages, engine),
             Mount(step_page.PREFIX, step_page.step_pages(pages, FeedbackIntake(agents), database)),

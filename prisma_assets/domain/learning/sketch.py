@@ -27,6 +27,8 @@ LARGEST = 1e300
 """More is refused, so that no bucket's bound overflows; it also bounds the buckets to some 36,000."""
 
 _LN_GAMMA = math.log(GAMMA)
+_ROUNDING = 1e-9
+"""A bound written as a decimal lies this close to its bucket's number."""
 _FORMAT = 1
 _NEXT, _ONCE, _OTHER = 0, 1, 2
 """How a bucket is packed: it follows the one before; it holds one value; neither."""
@@ -121,6 +123,15 @@ class Sketch:
         rank = q * (n - 1)
         low, high = self._at(math.floor(rank)), self._at(math.ceil(rank))
         return low + (high - low) * (rank - math.floor(rank))
+
+    def count_up_to(self, value: float) -> int:
+        """How many of the values do not exceed this one; exact but for values within `RELATIVE_ERROR` of it."""
+        if value < SMALLEST:
+            return self.zeros if value >= 0 else 0
+        # Whole buckets that end at or below the value, and the one it is the very end of.
+        bucket = math.floor(math.log(value) / _LN_GAMMA + _ROUNDING)
+        place = int(self.buckets.searchsorted(bucket, side="right"))
+        return self.zeros + (int(self._up_to[place - 1]) if place else 0)
 
     def to_bytes(self) -> bytes:
         """The one packing of these counts: equal sketches give equal bytes."""
