@@ -3,6 +3,7 @@
 import dagster as dg
 
 from prisma_assets.assets.candidate import candidate_assets
+from prisma_assets.assets.cost import cost_assets
 from prisma_assets.assets.drill import drill_assets
 from prisma_assets.assets.experiment import experiment_assets
 from prisma_assets.assets.feedback import feedback_assets
@@ -22,6 +23,7 @@ def all_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
         *feedback_assets(),
         *metric_assets(),
         *trend_assets(),
+        *cost_assets(),
         *theme_assets(),
         *opportunity_assets(),
         *candidate_assets(),
