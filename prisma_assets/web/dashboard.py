@@ -12,6 +12,7 @@ from prisma_assets.web.agent_page import agent_routes
 from prisma_assets.web.alert_page import alert_routes
 from prisma_assets.web.cost_page import cost_routes
 from prisma_assets.web.domain_page import domain_routes
+from prisma_assets.web.experiment_page import experiment_routes
 from prisma_assets.web.home_page import home_routes
 from prisma_assets.web.live import Changes, live_routes
 from prisma_assets.web.page import Pages, static_routes
@@ -38,5 +39,6 @@ def dashboard_routes(
         *agent_routes(pages, database, registry, fleet),
         *cost_routes(pages, database, fleet, counted),
         *alert_routes(pages, database, registry),
+        *experiment_routes(pages, database, registry),
         *domain_routes(pages, fleet, dashboards),
     ]
