@@ -1203,6 +1203,7 @@ CREATE TABLE invoice_matches (
 );
 CREATE INDEX invoice_matches_by_provider ON invoice_matches (provider, invoice_match_id DESC);
 
+-- One day or month and model of an invoice, beside what was recorded of it.
 CREATE TABLE invoice_match_lines (
     invoice_match_id bigint NOT NULL REFERENCES invoice_matches,
     period           text NOT NULL,
@@ -1230,6 +1231,7 @@ CREATE TRIGGER invoice_matches_stay BEFORE UPDATE OR DELETE ON invoice_matches
 CREATE TRIGGER invoice_match_lines_stay BEFORE UPDATE OR DELETE ON invoice_match_lines
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
+-- What was proposed for an opportunity, and how it did on tasks it was not chosen by.
 CREATE TABLE improvement_candidates (
     candidate_id    uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     org_id          text NOT NULL DEFAULT 'firm',

@@ -294,29 +294,6 @@ def test_a_budget_at_eighty_per_cent_is_told(watched):
     assert watched.look(minutes(1)).resolved == 1
 
 
-SETTLED = """
-insert into budget_reservations (reservation_id, call_id, budget_ids, starts_on, amount_usd, settled_usd, expires_at, settled_at)
-select gen_random_uuid(), 'c' || g, array[%(budget)s], array[date '2026-11-01'], 4, 4, %(at)s, %(at)s::timestamptz - interval '5 minutes'
-from generate_series(1, %(n)s) g
-"""
-
-
-def test_a_budget_that_empties_within_hours_is_told_before_it_is_empty(watched):
-    """40 of 100 USD within an hour leave an hour and a half; four calls would be no rate."""
-    budget = watched.sql("insert into budgets (level, scope, period, limit_usd) values ('client', 'acme', 'month', 100) returning budget_id")[0][0]  # fmt: skip
-    watched.sql("insert into budget_periods (budget_id, starts_on, spent_usd) values (%s, '2026-11-01', 40)", (budget,))  # fmt: skip
-    watched.sql(SETTLED, {"budget": budget, "at": NOW, "n": 4})
-    watched.look()
-    assert watched.messages() == []
-
-    watched.sql(SETTLED, {"budget": budget, "at": NOW, "n": 6})
-    watched.look()
-
-    assert watched.messages() == ["budget lasts 1.5 h, limit 3 h; 60.00 USD are left, 10 calls of the last 1 h took 40.00"]  # fmt: skip
-    watched.look(minutes(60))
-    assert watched.look(minutes(120)).resolved == 1
-
-
 def test_a_rule_of_ones_own_opens_and_ends_with_it(watched):
     watched.set_rule(agent_id="audit-plan-012", metric=Metric.ACCURACY, condition="less_than", threshold=0.5)  # fmt: skip
     watched.runs(accuracy=0.4, failed=0)

@@ -16,7 +16,11 @@ import pytest
 from prisma_assets.agents.cards import firm_cards
 from prisma_assets.agents.contract import AgentCard, AgentTask
 from prisma_assets.agents.purse import BudgetRefusedError
+from prisma_assets.domain.monitoring.alert_figure import level
+from prisma_assets.domain.monitoring.alert_rule import shipped_rules
+from prisma_assets.domain.monitoring.alert_state import Level
 from prisma_assets.engine.purse import GRACE_SECONDS, PostgresPurse
+from prisma_assets.learning.alert_reading import readings
 from prisma_assets.store.budget import BudgetStore, NewBudget
 from prisma_assets.store.database import Database
 
@@ -249,3 +253,32 @@ def test_promises_nothing_where_nothing_is_owed(database_url, card: AgentCard, c
         return await purse(database).reserve(card, changed)
 
     assert with_database(database_url, go) is None
+
+
+def test_a_budget_that_empties_within_hours_is_read_as_such(database_url):
+    """Ten dollars: six calls of 0.75 in the last hour leave 5.50, which is 1.2 hours; two hours later none is known."""
+    (rule,) = [r for r in shipped_rules() if r.id == "budget_empties"]
+    now = datetime.now(UTC)
+
+    async def spend(database: Database, calls: int) -> None:
+        own = purse(database, now=now)
+        for n in range(calls):
+            await own.settle(await own.reserve(CARD, task(n)), Decimal("0.75"))
+
+    async def shown(database: Database, *, at: datetime):
+        (one,) = await readings(database, [rule], agents=(), at=at)
+        return one.figure.value, one.figure.note, level(rule, one.figure)
+
+    async def go(database: Database):
+        await BudgetStore(source=database).set(ACME)
+        await spend(database, 4)
+        few = await shown(database, at=datetime.now(UTC))
+        await spend(database, 2)
+        soon = await shown(database, at=datetime.now(UTC))
+        return few, soon, await shown(database, at=now + timedelta(hours=2))
+
+    few, soon, later = with_database(database_url, go)
+    assert (few[0], few[2]) == (720, Level.CLEAN)
+    assert (soon[0], soon[2]) == (pytest.approx(5.5 / 4.5), Level.BAD)
+    assert soon[1] == "5.50 USD are left, 6 calls of the last 1 h took 4.50"
+    assert (later[0], later[2]) == (720, Level.CLEAN)
