@@ -49,9 +49,9 @@ _MOST_PER_LOOK = 3
 class Effort:
     """How long a search goes on."""
 
-    rungs: tuple[tuple[int, int], ...] = ((12, 2), (4, 6), (2, 16))
+    rungs: tuple[tuple[int, int], ...] = ((18, 2), (6, 6), (2, 20))
     """Settings that are left, and tasks each of them has done by then: successive halving by three."""
-    holdout: int = 20
+    holdout: int = 24
     """Tasks the chosen settings meet that chose nothing: with fewer, a difference of a quarter is not told from none."""
 
 
