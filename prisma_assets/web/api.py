@@ -27,6 +27,7 @@ from prisma_assets.platform.workflow import (
 )
 from prisma_assets.store.execution_page import Cursor, execution_page
 from prisma_assets.web.alert import alert_routes
+from prisma_assets.web.api_improvement import improvement_routes
 from prisma_assets.web.api_model import (
     AgentList,
     ExecutionPage,
@@ -39,6 +40,7 @@ from prisma_assets.web.api_model import (
     TemplateList,
     TemplateSummary,
 )
+from prisma_assets.web.api_spend import spend_routes
 from prisma_assets.web.event_stream import END_ID, stream
 from prisma_assets.web.feedback import PATH as FEEDBACK_PATH
 from prisma_assets.web.feedback import feedback_routes
@@ -70,7 +72,7 @@ def create_api(engine: WorkflowEngine, agents: AgentRegistry) -> ASGIApp:
     api = FastAPI(
         title="Prisma Assets",
         version="1",
-        description="Starts, watches, signs, continues and cancels the firm's workflows.",
+        description="The firm's workflows, its agents, what they cost, and how they get better.",
         openapi_url="/openapi.json",
         # FastAPI's pages load their script from another site.
         docs_url=None,
@@ -84,7 +86,8 @@ def create_api(engine: WorkflowEngine, agents: AgentRegistry) -> ASGIApp:
     about_work = feedback_routes(agents, engine.database)
     for router in (
         _templates(engine), _agents(agents), _executions(engine), _acts(engine), about_work,
-        alert_routes(agents, engine.database),
+        alert_routes(agents, engine.database), improvement_routes(agents, engine.database),
+        spend_routes(agents, engine.database),
     ):  # fmt: skip
         api.include_router(router)
     api.add_exception_handler(PrismaError, _refused)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,6 +13,7 @@ from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.guardrails.role import Permission, may_start, start_role
 from prisma_assets.platform.workflow import WorkflowEngine
 from prisma_assets.settings import Settings
+from prisma_assets.web.form import form_fields
 from prisma_assets.web.page import Pages
 from prisma_assets.web.session import require, visitor
 
@@ -53,8 +53,7 @@ def start_routes(pages: Pages, engine: WorkflowEngine) -> list[BaseRoute]:
             raise HTTPException(
                 403, f"{template.title} is started by the role {start_role(template.name)} or one above it."
             )  # fmt: skip
-        fields = parse_qs((await request.body()).decode("utf-8", errors="replace"))
-        given = {name: values[0].strip() for name, values in fields.items()}
+        given = await form_fields(request)
         try:
             workflow = await engine.create_workflow(
                 template_name=template.name, context=_context(template, given), created_by=found.name

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, get_args
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,6 +18,7 @@ from prisma_assets.domain.workflow.graph import Look, svg
 from prisma_assets.platform.workflow import NoSuchExecutionError, WorkflowEngine
 from prisma_assets.store.execution_page import Cursor, execution_page
 from prisma_assets.web.csv_file import csv_file
+from prisma_assets.web.form import form_fields
 from prisma_assets.web.page import Pages
 from prisma_assets.web.session import allowed_role, require
 
@@ -115,7 +116,7 @@ class WorkflowPages:
     async def sign_off(self, request: Request) -> Response:
         """Take a person's decision on a step that waits."""
         visitor = require(request, Permission.SIGN_OFF)
-        given = await _form(request)
+        given = await form_fields(request)
         role = given.get("role") or None
         allowed_role(visitor, role)
 
@@ -136,7 +137,7 @@ class WorkflowPages:
     async def cancel(self, request: Request) -> Response:
         """Stop the execution."""
         visitor = require(request, Permission.OPERATE)
-        given = await _form(request)
+        given = await form_fields(request)
 
         async def end() -> None:
             await self._engine.cancel_workflow(
@@ -225,8 +226,3 @@ def _findings(step: Mapping[str, Any]) -> int:
 
 def _id(request: Request) -> str:
     return str(request.path_params["execution_id"])
-
-
-async def _form(request: Request) -> dict[str, str]:
-    fields = parse_qs((await request.body()).decode("utf-8", errors="replace"))
-    return {name: values[0].strip() for name, values in fields.items()}

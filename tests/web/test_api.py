@@ -256,7 +256,13 @@ def test_the_openapi_document_describes_every_path(api):
         "/executions/{execution_id}/cancel", "/executions/{execution_id}/sign-offs",
         "/executions/{execution_id}/resume", "/feedback",
         "/alerts", "/alerts/{alert_id}", "/alerts/{alert_id}/acknowledge", "/alerts/{alert_id}/resolve",
-        "/alert-rules", "/silences",
+        "/alert-rules", "/silences", "/agents/{agent_id}/metrics", "/agents/{agent_id}/versions/{version}/lineage",
+        "/feedback/{feedback_id}/lineage", "/opportunities", "/opportunities/{opportunity_id}",
+        "/opportunities/{opportunity_id}/dismiss", "/experiments", "/experiments/{experiment_id}",
+        "/experiments/{experiment_id}/evaluate", "/experiments/{experiment_id}/stop", "/deployments",
+        "/deployments/{deployment_id}", "/deployments/{deployment_id}/approve", "/deployments/{deployment_id}/reject",
+        "/deployments/{deployment_id}/pause", "/deployments/{deployment_id}/rollback", "/budgets",
+        "/budgets/{budget_id}/override", "/budgets/{budget_id}/end",
     } == set(document["paths"])  # fmt: skip
     operations = [o for path in document["paths"].values() for o in path.values()]
     assert all(o["summary"] and o.get("description") for o in operations)
