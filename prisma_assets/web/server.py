@@ -80,14 +80,12 @@ def _build(
     from starlette.routing import Mount, Route
 
     from prisma_assets.agents.registry import AgentRegistry
-    from prisma_assets.learning.feedback_intake import FeedbackIntake
     from prisma_assets.learning.span_intake import SpanIntake
     from prisma_assets.learning.watchdog import check_watchdog
     from prisma_assets.platform.account import Accounts, development_key
     from prisma_assets.platform.workflow import WorkflowEngine
     from prisma_assets.store.database import Database
     from prisma_assets.store.event_bus import EventBus
-    from prisma_assets.web import step_page
     from prisma_assets.web.api import PREFIX, create_api
     from prisma_assets.web.dashboard import dashboard_routes
     from prisma_assets.web.live import Changes
@@ -96,9 +94,7 @@ def _build(
     from prisma_assets.web.prometheus import metrics_routes
     from prisma_assets.web.sign_in import SignIn
     from prisma_assets.web.sign_in_page import SignInPages
-    from prisma_assets.web.start_page import start_routes
     from prisma_assets.web.traces import PATH, create_traces
-    from prisma_assets.web.workflow_page import workflow_routes
 
     agents = AgentRegistry()
     bus = EventBus(database_url)
@@ -120,11 +116,8 @@ def _build(
             Mount(PREFIX, create_api(engine, agents)),
             Route(PATH, create_traces(SpanIntake(agents, database))),
             *SignInPages(pages, accounts, entrance.door, entrance.home).routes(),
-            *dashboard_routes(pages, database, agents, changes),
+            *dashboard_routes(pages, database, registry=agents, changes=changes, engine=engine),
             *metrics_routes(database),
-            *workflow_routes(pages, engine),
-            *start_routes(pages, engine),
-            Mount(step_page.PREFIX, step_page.step_pages(pages, FeedbackIntake(agents), database)),
         ],
         problems=problem_pages(pages),
         at_end=close,

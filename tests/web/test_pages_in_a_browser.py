@@ -11,6 +11,7 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 
 from prisma_assets.agents.registry import AgentRegistry
+from prisma_assets.platform.workflow import WorkflowEngine
 from prisma_assets.store.database import Database
 from prisma_assets.store.event_bus import EventBus
 from prisma_assets.web.app import create_app
@@ -35,16 +36,19 @@ PAGES = {
 def serving(url):
     """The pages on a port of their own; gives the address."""
     database = Database(url)
-    changes = Changes(EventBus(url), database)
+    bus, agents = EventBus(url), AgentRegistry()
+    changes = Changes(bus, database)
+    engine = WorkflowEngine(agents, bus, starts_runs=False)
 
     async def close():
         await changes.aclose()
+        await engine.aclose()
         await database.close()
 
     app = create_app(
         dagster=PlainTextResponse("", 404),
         checks={},
-        pages=dashboard_routes(Pages(), database, AgentRegistry(), changes),
+        pages=dashboard_routes(Pages(), database, registry=agents, changes=changes, engine=engine),
         problems=problem_pages(Pages()),
         at_end=close,
     )
