@@ -73,11 +73,12 @@ def main() -> None:
     ):
         prepare(urls.prisma, asked.runs)
         with started(Path(folder)) as site:
-            pages = [page for page in PAGES if site.status(page) == 200]
+            pages = [page for page in PAGES if site.is_ours(page)]
+            print(f"not there: {', '.join(set(PAGES) - set(pages)) or 'none'}", flush=True)
             alone = first_bytes(site, pages, asked.requests)
-            together = with_readers(site, pages, asked.requests)
-            drawn = {} if asked.without_browser else draw(site, pages)
-            report(pages, alone, together, drawn)
+            report(alone, with_readers(site, pages, asked.requests))
+            if not asked.without_browser:
+                report_drawn(draw(site, pages))
 
 
 def prepare(url: str, runs: int) -> None:
@@ -124,13 +125,14 @@ class Site:
         """A connection that is not open yet."""
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
 
-    def status(self, page: str) -> int:
-        """What a page answers."""
+    def is_ours(self, page: str) -> bool:
+        """Whether it is a page of the product; the Dagster UI answers every other path."""
         connection = self.connect()
         connection.request("GET", page, headers=self.headers)
-        status = connection.getresponse().status
+        answer = connection.getresponse()
+        text = answer.read()
         connection.close()
-        return status
+        return answer.status == 200 and b"/static/page.js" in text
 
     def first_byte(self, connection: http.client.HTTPConnection, page: str) -> float:
         """Milliseconds from the request to the first byte of the answer."""
@@ -170,9 +172,11 @@ def started(home: Path) -> Iterator[Site]:
 
 
 def first_bytes(site: Site, pages: list[str], requests: int) -> dict[str, list[float]]:
-    """Times of each page, one reader alone; the first one after a count adds up anew."""
+    """Times of each page, in turn over one connection."""
     connection = site.connect()  # the server closes one that rests for 5 s; here none does
-    taken: dict[str, list[float]] = {page: [site.first_byte(connection, page)] for page in pages}
+    for page in pages:
+        site.first_byte(connection, page)  # adds up what was counted since the last look
+    taken: dict[str, list[float]] = {page: [] for page in pages}
     for _ in range(requests):
         for page in pages:
             taken[page].append(site.first_byte(connection, page))
@@ -233,19 +237,22 @@ def draw(site: Site, pages: list[str]) -> dict[str, list[float]]:
     return taken
 
 
-def report(
-    pages: list[str],
-    alone: dict[str, list[float]],
-    together: dict[str, list[float]],
-    drawn: dict[str, list[float]],
-) -> None:
+def report(alone: dict[str, list[float]], together: dict[str, list[float]]) -> None:
     """A row for each page."""
-    print(f"\n| page | first byte after a count, ms | P95 after that | x limit ({LIMIT_MS}) | P95 with {READERS} readers | ratio | drawn, median ms | x limit ({LIMIT_DRAWN_MS}) |\n|---|---|---|---|---|---|---|---|")  # fmt: skip
-    for page in pages:
-        first, *rest = alone[page]
-        p95, many = float(np.percentile(rest, 95)), float(np.percentile(together[page][1:], 95))
-        seen = float(np.median(drawn[page][1:])) if page in drawn else float("nan")
-        print(f"| `{page}` | {first:.0f} | {p95:.0f} | {p95 / LIMIT_MS:.2f} | {many:.0f} | {many / p95:.2f} | {seen:.0f} | {seen / LIMIT_DRAWN_MS:.2f} |")  # fmt: skip
+    print(f"\n| page | slowest, ms | P95, ms | x limit ({LIMIT_MS}) | P95 with {READERS} readers | ratio |\n|---|---|---|---|---|---|")  # fmt: skip
+    for page, taken in alone.items():
+        p95, many = float(np.percentile(taken, 95)), float(np.percentile(together[page], 95))
+        print(f"| `{page}` | {max(taken):.0f} | {p95:.0f} | {p95 / LIMIT_MS:.2f} | {many:.0f} | {many / p95:.2f} |", flush=True)  # fmt: skip
+
+
+def report_drawn(drawn: dict[str, list[float]]) -> None:
+    """A row for each page, without the first load."""
+    print(
+        f"\n| page | drawn, median ms | slowest | x limit ({LIMIT_DRAWN_MS}) |\n|---|---|---|---|"
+    )
+    for page, (_, *taken) in drawn.items():
+        seen = float(np.median(taken))
+        print(f"| `{page}` | {seen:.0f} | {max(taken):.0f} | {seen / LIMIT_DRAWN_MS:.2f} |")
 
 
 if __name__ == "__main__":
