@@ -272,18 +272,20 @@ def _store(database: Any) -> "ExperimentStore":
 
 
 async def _pages(store: "ExperimentStore") -> list[str]:
-    from prisma_assets.learning.experiment_report import report_on
+    from prisma_assets.learning.experiment_chart import png
+    from prisma_assets.learning.experiment_report import markdown
 
     since = datetime.now(UTC) - _TOLD_AFTER
     told = [row for row in await store.recent() if row["started_at"] and (row["ended_at"] or since) >= since]  # fmt: skip
-    return [_page(await report_on(store, row)) for row in told[:_TOLD]]
+    judged = [(row, await store.verdicts(row["ab_test_id"])) for row in told[:_TOLD]]
+    return [_page(markdown(row, verdicts), png(row, verdicts)) for row, verdicts in judged]
 
 
-def _page(report: Any) -> str:
-    if report.svg is None:
-        return str(report.markdown)
-    drawn = base64.b64encode(report.svg.encode()).decode()
-    return f"{report.markdown}\n![Confidence sequence](data:image/svg+xml;base64,{drawn})"
+def _page(words: str, picture: bytes | None) -> str:
+    if picture is None:
+        return words
+    drawn = base64.b64encode(picture).decode()
+    return f"{words}\n![Effect and sample ratio over time](data:image/png;base64,{drawn})"
 
 
 def _frame(rows: "Sequence[Row]", columns: list[str]) -> "pd.DataFrame":

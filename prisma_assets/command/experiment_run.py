@@ -212,18 +212,21 @@ def evaluate(
 def report(
     test: TestId,
     out: Annotated[Path | None, typer.Option(help="Folder for report.md and sequence.svg; default: only shown.")] = None,
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="A picture: effect and sample ratio over time.")] = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """An experiment told: effect, confidence sequence over time, sample ratio, guardrails, power."""
-    from prisma_assets.learning.experiment_report import Report, report_on
+    from prisma_assets.learning.experiment_report import Report, markdown, picture
     from prisma_assets.store.experiment import ExperimentStore
 
-    async def told(database: "Database") -> tuple[Report, list[dict[str, Any]]]:
-        store, row = ExperimentStore(source=database), await _known(database, test)
-        return await report_on(store, row), await store.verdicts(test)
+    async def told(database: "Database") -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        return await _known(database, test), await ExperimentStore(source=database).verdicts(test)
 
-    made, verdicts = _ask(told)
+    row, verdicts = _ask(told)
+    made = Report(markdown=markdown(row, verdicts), svg=picture(row, verdicts))
     files = _write(made, out) if out is not None else []
+    if png is not None:
+        files.append(_draw(row, verdicts, png))
     if as_json:
         answer({"markdown": made.markdown, "files": [str(f) for f in files], "verdicts": verdicts})
         return
@@ -243,6 +246,21 @@ def _write(made: Any, folder: Path) -> list[Path]:
             (folder / name).write_text(text, encoding="utf-8")
             files.append(folder / name)
     return files
+
+
+def _draw(row: dict[str, Any], verdicts: list[dict[str, Any]], file: Path) -> Path:
+    from prisma_assets.learning.experiment_chart import png
+
+    drawn = png(row, verdicts)
+    if drawn is None:
+        raise InputError(
+            f"experiment '{row['name']}' has compared nothing so far; there is nothing to draw"
+        )
+    try:
+        file.write_bytes(drawn)
+    except OSError as error:
+        raise InputError(f"{file} cannot be written: {error.strerror}") from error
+    return file
 
 
 def stop(

@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from prisma_assets.domain.experiments.metric import Role
-from prisma_assets.store.experiment import ExperimentStore, Row
+from prisma_assets.store.experiment import Row
 
 _WIDTH, _HEIGHT = 640, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 20, 30, 40
@@ -24,12 +24,6 @@ class Report:
     markdown: str
     svg: str | None
     """The confidence sequence of the primary metric; None: nothing was compared so far."""
-
-
-async def report_on(store: ExperimentStore, test: Row) -> Report:
-    """Tell an experiment with every verdict on it so far."""
-    verdicts = await store.verdicts(test["ab_test_id"])
-    return Report(markdown=markdown(test, verdicts), svg=picture(test, verdicts))
 
 
 # ---- words

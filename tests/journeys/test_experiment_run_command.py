@@ -48,6 +48,9 @@ def test_experiment_from_a_file_is_declared_started_judged_told_and_stopped(run,
     _, told = run("report", made["id"], "--out", tmp_path / "told")
     assert "## Verdict: inconclusive" in told["markdown"]
     assert (tmp_path / "told" / "report.md").read_text(encoding="utf-8") == told["markdown"]
+    code, said = run("report", made["id"], "--png", tmp_path / "told.png")
+    assert (code, "has compared nothing so far" in said) == (2, True)
+    assert not (tmp_path / "told.png").exists()
     _, stopped = run("stop", made["id"], "--as", "max", "--reason", "trial over")
     assert (stopped["status"], stopped["decision_notes"]) == ("aborted", "trial over")
     _, listed = run("list", "--agent", AGENT, "--status", "aborted")

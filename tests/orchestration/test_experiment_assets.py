@@ -75,7 +75,7 @@ def test_reported_runs_become_a_verdict_and_a_page(instance, firm_url, database)
     page = shown.metadata["reports"].value
     assert "# Experiment: brief" in page
     assert "## Verdict: adopt" in page
-    assert "data:image/svg+xml;base64," in page
+    assert "data:image/png;base64," in page
 
 
 def test_broken_sums_stop_before_a_verdict(instance, firm_url, database):

@@ -20,6 +20,7 @@ from prisma_assets.domain.experiments.running import (
     Started,
     UnitOutcome,
 )
+from prisma_assets.learning.experiment_chart import png
 from prisma_assets.learning.experiment_report import markdown, picture
 
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -196,3 +197,16 @@ def test_picture_is_whole_and_escapes_names():
 
 def test_nothing_compared_is_no_picture():
     assert picture(*told(0)) is None
+    assert png(*told(0)) is None
+
+
+@pytest.mark.parametrize("looks", [(600,), (100, 300, 600)], ids=["one look", "several"])
+def test_png_is_whole_and_takes_any_name(looks):
+    """A dollar sign is no formula; the same verdicts give the same bytes."""
+    row, verdicts = told(*looks)
+    drawn = png({**row, "name": "cost < 1 $ | $x"}, verdicts)
+
+    assert drawn is not None
+    assert drawn.startswith(b"\x89PNG")
+    assert (int.from_bytes(drawn[16:20]), int.from_bytes(drawn[20:24])) == (960, 624)
+    assert drawn == png({**row, "name": "cost < 1 $ | $x"}, verdicts)
