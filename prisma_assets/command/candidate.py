@@ -136,11 +136,26 @@ def _tell(row: dict[str, Any], *, as_json: bool) -> None:
     cost = "no data" if row["cost_usd"] is None else f"{row['cost_usd']:.4f} USD"
     say(f"cost of looking: {cost}")
     if row["is_proposed"]:
+        note(_next_step(row))
+
+
+def _next_step(row: dict[str, Any]) -> str:
+    """How the change goes on: by its own risk, or that of the opportunity where it is higher."""
+    from prisma_assets.agents.version import subject_of
+    from prisma_assets.command.connection import firm
+    from prisma_assets.domain.experiments.plan import least_risk
+    from prisma_assets.domain.experiments.release_path import WAYS
+
+    least = least_risk(row["changes"], subject_of(firm().get(row["agent_id"])))
+    risk = max(least, row["opportunity_risk"], key=list(WAYS).index)
+    about = f"--opportunity {row['opportunity_id']}"
+    if risk == "medium":
         changes = [
             f"--change {key}={shlex.quote(json.dumps(v))}" for key, v in row["changes"].items()
         ]
-        note(
-            f"try it: prisma-assets experiment create --opportunity {row['opportunity_id']} --metric accuracy {' '.join(changes)}\n"
-            f"where its risk is low: prisma-assets deployment propose {row['agent_id']} --by WHO --reason TEXT "
-            f"--opportunity {row['opportunity_id']} --changes {shlex.quote(_changes(row))}"
-        )
+        way = f"experiment create {about} --metric accuracy {' '.join(changes)}"
+    else:
+        way = f"deployment propose {row['agent_id']} --by WHO --reason TEXT {about} --changes {shlex.quote(_changes(row))}"
+    if risk == "high":
+        way += " --evidence FILE (a comparison on past tasks: `experiment analyse --paired-by TASK --json`)"
+    return f"its risk is {risk}; it goes on by: prisma-assets {way}"

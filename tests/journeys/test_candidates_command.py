@@ -42,7 +42,9 @@ def test_a_candidate_says_what_it_is_worth_and_how_it_is_tried(office, opportuni
     assert (found["candidate_id"], found["is_proposed"]) == (candidate, True)
     assert "hold-out: 0.226 now, 1.000 then, on 24 tasks that chose nothing" in shown.out
     assert "+0.774 [+0.519, +0.950] at 95 %" in shown.out
+    assert f"its risk is high; it goes on by: prisma-assets deployment propose {AGENT}" in shown.err
     assert f"--opportunity {opportunity}" in shown.err
+    assert "--evidence FILE" in shown.err
     assert json.dumps(found["changes"]["parameters"]) in shown.err
     assert "+0.774" in office.command("candidates", "list").out
 

@@ -3,7 +3,7 @@
 select c.candidate_id::text as candidate_id, c.opportunity_id::text as opportunity_id, c.agent_id, c.control_version, c.way, c.is_proposed,
     c.reason, c.changes, c.measure, c.seed, c.tried, c.train_tasks, c.train_score, c.holdout_tasks, c.present_score, c.holdout_score,
     c.effect, c.ci_low, c.ci_high, c.missed_more, c.cost_usd::float8 as cost_usd, c.created_at, o.title as opportunity,
-    o.status as opportunity_status
+    o.status as opportunity_status, o.risk_level as opportunity_risk
 from improvement_candidates c
 join improvement_opportunities o using (opportunity_id)
 where (%(opportunity_id)s::uuid is null or c.opportunity_id = %(opportunity_id)s::uuid)
