@@ -19,6 +19,7 @@ from prisma_assets.domain.monitoring.invoice import (
     total,
 )
 from prisma_assets.domain.monitoring.invoice_line import InvoiceLine
+from prisma_assets.domain.workflow.validation import did_you_mean
 from prisma_assets.store.database import Database
 from prisma_assets.store.invoice import InvoiceStore
 from prisma_assets.store.roll_up import Row
@@ -61,11 +62,14 @@ async def reconcile(database: Database, invoice: Invoice) -> Reconciled:
     """Compare an invoice with our records of its days and keep what was found.
 
     Raises:
-        InputError: The invoice has no lines, mixes days and months, or bills one model in two currencies.
+        InputError: The invoice has no lines, mixes days and months, or bills one model in two currencies; or nothing is
+            recorded of the provider, but of one that is called almost the same.
     """
     first, last = _days(invoice.lines)
     invoiced = _invoiced(invoice)
     recorded = await _recorded(database, invoice, first, last)
+    if not recorded:
+        await _refuse_misspelt(database, invoice.provider, first, last)
     matches = match(invoiced, recorded, rates=invoice.rates)
     asked, ours = total(m.invoiced_usd for m in matches), total(r.usd for r in recorded.values())
     about = {
@@ -109,6 +113,13 @@ def line_row(one: Match) -> Row:
         "price_usd": one.price_usd,
         "recording_usd": one.recording_usd,
     }
+
+
+async def _refuse_misspelt(database: Database, provider: str, first: date, last: date) -> None:
+    known = frozenset(await InvoiceStore(source=database).providers(first, last))
+    hint = did_you_mean(provider, known)
+    if hint:
+        raise InputError(f"nothing is recorded of the provider '{provider}' from {first} to {last}{hint}")  # fmt: skip
 
 
 def _days(lines: Sequence[InvoiceLine]) -> tuple[date, date]:

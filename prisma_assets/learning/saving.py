@@ -51,7 +51,7 @@ class Savings:
     """The largest first."""
     no_evidence: tuple[NoEvidence, ...]
     prompt_caches: tuple[CacheShare, ...]
-    """Where any model reported tokens."""
+    """Of models that read anything from a cache."""
     target: float = TARGET
     """Share of the cost that the firm means to save."""
 
@@ -230,7 +230,7 @@ def _prompt_caches(agents: Sequence[Row]) -> Iterator[CacheShare]:
     for (provider, model), group in groupby(told, key=lambda r: (r["provider"], r["model"])):
         rows = list(group)
         read = sum(row["tokens_in"] for row in rows)
-        if read:
-            cached = sum(row["tokens_cached"] for row in rows)
+        cached = sum(row["tokens_cached"] for row in rows)
+        if read and cached:  # reporters leave the figure out rather than say zero
             n = sum(row["tokens_n"] for row in rows)
             yield CacheShare(provider=provider, model=model, n=n, share=cached / read)

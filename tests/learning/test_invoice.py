@@ -111,6 +111,17 @@ def test_what_cannot_be_compared_leaves_nothing_behind(used, lines, said):
     assert used.query("select count(*) from invoice_matches") == [(0,)]
 
 
+def test_a_misspelt_provider_is_no_missing_usage(used):
+    """Of one nobody has heard of everything is missing; one that is almost known is a slip."""
+    used.count(DAY)
+    with pytest.raises(InputError, match="did you mean 'openai'"):
+        used.do(
+            reconcile, Invoice(provider="opnai", file_name="i", file_sha256="0" * 64, lines=[LINE])
+        )
+    stranger = Invoice(provider="mistral_ai", file_name="i", file_sha256="0" * 64, lines=[LINE])
+    assert [m.cause for m in used.do(reconcile, stranger).matches] == ["missing in ours"]
+
+
 def test_a_match_stays_as_it_was_found(used):
     """It is evidence."""
     compared(used, LINE)

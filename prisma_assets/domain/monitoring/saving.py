@@ -148,7 +148,7 @@ def cheapest(
     Source: Welch (1947); non-inferiority and lower cost have both to be shown, Berger (1982), Technometrics 24(4), 295-300, so
         neither is corrected for the other; Bonferroni over the pairs.
     """
-    usual = max(options, key=lambda o: (o.runs, o.title))
+    usual = max(options, key=lambda o: (o.runs, o.cost.mean, o.title))
     others = [o for o in options if o is not usual]
     if not others:
         return None
