@@ -30,3 +30,7 @@ class InvoiceStore:
         params = {**about, "lines": json.dumps(lines, default=str)}
         (row,) = await self.source.fetch("insert_invoice_match", params)
         return int(row["invoice_match_id"])
+
+    async def latest(self, limit: int) -> list[Row]:
+        """What was compared, the latest first."""
+        return await self.source.fetch("invoice_matches", {"limit": limit})

@@ -26,3 +26,10 @@ with made as (
         quantity_usd numeric, price_usd numeric, recording_usd numeric)
 )
 select invoice_match_id from made
+
+-- invoice_matches --
+-- Invoices that were compared, the latest first. Key: invoice_match_id.
+select invoice_match_id, provider, file_name, first_day, last_day, invoiced_usd, recorded_usd, is_agreed, matched_at
+from invoice_matches
+order by invoice_match_id desc
+limit %(limit)s
