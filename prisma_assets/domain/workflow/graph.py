@@ -52,7 +52,8 @@ def svg(template: Template, looks: Mapping[str, Look] | None = None) -> str:
     height = max(p.y for p in places.values()) + _HEIGHT + _MARGIN
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
-        f'width="{width:.0f}" height="{height:.0f}" role="img" font-family="sans-serif" font-size="12">',
+        # A picture is one thing to those who hear the page; one with links is several.
+        f'width="{width:.0f}" height="{height:.0f}" role="{"group" if looks else "img"}" font-family="sans-serif" font-size="12">',
         f"<title>{escape(template.title)}</title>",
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0 0L8 4L0 8z" fill="#667"/></marker></defs>',
