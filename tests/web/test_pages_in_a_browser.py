@@ -68,6 +68,7 @@ def serving(url):
 
 
 @pytest.mark.browser
+@pytest.mark.timeout(300)  # a browser on a busy machine
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 def test_pages_are_drawn_and_accessible(database_url):
     from axe_playwright_python.sync_playwright import Axe
