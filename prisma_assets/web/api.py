@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from prisma_assets.agents.registry import AgentRegistry, UnknownAgentError
 from prisma_assets.domain.errors import InputError, PrismaError, RetryableError
-from prisma_assets.domain.guardrails.role import Permission, may_start, start_role
+from prisma_assets.domain.guardrails.role import Permission
 from prisma_assets.domain.guardrails.visitor import Visitor
 from prisma_assets.domain.workflow import graph
 from prisma_assets.domain.workflow.template import Template
@@ -47,7 +47,7 @@ from prisma_assets.web.feedback import feedback_routes
 from prisma_assets.web.feedback_body import MOST_BYTES as MOST_FEEDBACK_BYTES
 from prisma_assets.web.guard import BodyLimit
 from prisma_assets.web.problem import MEDIA_TYPE, problem
-from prisma_assets.web.session import allowed, allowed_role
+from prisma_assets.web.session import allowed, allowed_role, allowed_start
 from resources.run_socket import RunsUnavailableError
 
 PREFIX = "/api/v1"
@@ -167,11 +167,7 @@ def _executions(engine: WorkflowEngine) -> APIRouter:
         idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
     ) -> ExecutionReport:
         """Start a workflow; with the same `Idempotency-Key` it is one workflow, however often it is asked for (then 200)."""
-        if not may_start(visitor.roles, asked.template):
-            needed = start_role(asked.template)
-            raise HTTPException(
-                403, f"{asked.template} needs the role {needed} or one above it to be started."
-            )
+        allowed_start(visitor, asked.template)
         workflow = await engine.create_workflow(
             template_name=asked.template,
             context=_context(asked, idempotency_key),

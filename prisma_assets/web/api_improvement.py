@@ -66,6 +66,7 @@ def improvement_routes(agents: AgentRegistry, database: GetDatabase) -> APIRoute
     _opportunities(router, agents, database)
     _experiments(router, agents, database)
     _deployments(router, agents, database)
+    _rollouts(router, database)
     _lineage(router, agents, database)
     return router
 
@@ -195,6 +196,8 @@ def _deployments(router: APIRouter, agents: AgentRegistry, database: GetDatabase
             await release.reject(source, deployment_id, by=visitor.name, reason=asked.reason)
         return await _deployment(source, deployment_id)
 
+
+def _rollouts(router: APIRouter, database: GetDatabase) -> None:
     @router.post("/deployments/{deployment_id}/pause", tags=["deployments"])
     async def pause_deployment(
         deployment_id: str, asked: Pause, visitor: Operator

@@ -6,7 +6,7 @@ from fastapi import Depends
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 
-from prisma_assets.domain.guardrails.role import Permission, Role, has_role
+from prisma_assets.domain.guardrails.role import Permission, Role, has_role, may_start, start_role
 from prisma_assets.domain.guardrails.visitor import Visitor
 
 SCOPE_KEY = "prisma.visitor"
@@ -60,3 +60,14 @@ def allowed_role(found: Visitor, role: str | None) -> None:
         return
     if role not in Role.__members__ or not has_role(found.roles, Role(role)):
         raise HTTPException(403, f"{found.name} does not hold the role {role}.")
+
+
+def allowed_start(found: Visitor, template: str) -> None:
+    """Let a person start a workflow only when their role reaches.
+
+    Raises:
+        HTTPException: It does not (403).
+    """
+    if not may_start(found.roles, template):
+        needed = start_role(template)
+        raise HTTPException(403, f"{template} is started by the role {needed} or one above it.")

@@ -15,7 +15,7 @@ from prisma_assets.platform.workflow import WorkflowEngine
 from prisma_assets.settings import Settings
 from prisma_assets.web.form import form_fields
 from prisma_assets.web.page import Pages
-from prisma_assets.web.session import require, visitor
+from prisma_assets.web.session import allowed_start, require, visitor
 
 if TYPE_CHECKING:
     from prisma_assets.domain.workflow.template import Input, Template
@@ -49,10 +49,7 @@ def start_routes(pages: Pages, engine: WorkflowEngine) -> list[BaseRoute]:
     async def take(request: Request) -> Response:
         found = require(request, Permission.LAUNCH)
         template = _template(engine, request)
-        if not may_start(found.roles, template.name):
-            raise HTTPException(
-                403, f"{template.title} is started by the role {start_role(template.name)} or one above it."
-            )  # fmt: skip
+        allowed_start(found, template.name)
         given = await form_fields(request)
         try:
             workflow = await engine.create_workflow(

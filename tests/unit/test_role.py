@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prisma_assets.domain.guardrails.role import Permission as May
-from prisma_assets.domain.guardrails.role import Role, approving_role, has_role, may_start, permissions
+from prisma_assets.domain.guardrails.role import (
+    Role,
+    approving_role,
+    has_role,
+    may_start,
+    permissions,
+)
 
 LADDER = (Role.READONLY, Role.EMPLOYEE, Role.MANAGER, Role.PARTNER)
 

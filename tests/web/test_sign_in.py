@@ -1,106 +1,15 @@
-"""The door in front of everything: who comes in, who does not, and what each may do in the Dagster UI."""
+"""The door in front of everything: who comes in, and who does not."""
 
-import asyncio
-import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-from starlette.testclient import TestClient
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocketDisconnect
 
 from prisma_assets.domain.errors import InputError
-from prisma_assets.domain.guardrails.role import Permission
 from prisma_assets.platform import account
-from prisma_assets.platform.account import Accounts, SignInRefusedError, development_key
-from prisma_assets.store.database import Database
-from prisma_assets.web.app import create_app
-from prisma_assets.web.dagster_guard import USER_TAG
-from prisma_assets.web.page import Pages, static_routes
-from prisma_assets.web.session import require, visitor
-from prisma_assets.web.sign_in import Door, SignIn
-from prisma_assets.web.sign_in_page import SignInPages, local_path
-
-PASSWORD = "correct horse battery"  # noqa: S105 - a test's own
-LAUNCH = """mutation Start($params: ExecutionParams!) { launchRun(executionParams: $params) { __typename } }"""
-INLINE = """mutation($job: String!) { launchRun(executionParams: {selector: {jobName: $job, repositoryName: "r"},
-    executionMetadata: {tags: [{key: "prisma/user", value: "eve"}, {key: "a", value: "b"}]}}) { __typename } }"""
-TURN_OFF = "mutation($id: String) { stopRunningSchedule(id: $id) { __typename } }"
-
-
-async def dagster_ui(scope: Any, receive: Any, send: Any) -> None:
-    """Stands for the UI: says what reached it."""
-    if scope["type"] == "websocket":
-        socket = WebSocket(scope, receive, send)
-        await socket.accept()
-        async for text in socket.iter_text():
-            await socket.send_text(text)
-        await send({"type": "websocket.close", "code": 1000})
-        return
-    request = Request(scope, receive)
-    body = await request.body()
-    answer = {"path": scope["path"], "asked": json.loads(body) if body else None}
-    await JSONResponse(answer)(scope, receive, send)
-
-
-async def whoami(request: Request) -> Response:
-    """A page of ours."""
-    return JSONResponse({"name": visitor(request).name, "via": visitor(request).via})
-
-
-async def act(request: Request) -> Response:
-    return JSONResponse({"by": require(request, Permission.OPERATE).name})
-
-
-class House:
-    """The door on an embedded database, and ways to people it."""
-
-    def __init__(self, url: str, home: Any, public_url: str | None = None) -> None:
-        self.url, self.home = url, home
-        self.door = Door(port=3000, public_url=public_url)
-        self.database = Database(url, max_size=2)
-        pages, accounts = Pages(), Accounts(self.database)
-        app = create_app(
-            dagster=dagster_ui,
-            checks={},
-            pages=[
-                *static_routes(),
-                *SignInPages(pages, accounts, self.door, home).routes(),
-                Route("/dashboard/who", whoami),
-                Route("/dashboard/act", act, methods=["POST"]),
-            ],
-            at_end=self.database.close,
-        )
-        self.app = app.state.sign_in = SignIn(app, accounts, self.door, key=development_key(home))
-
-    def client(self, **given: Any) -> TestClient:
-        return TestClient(
-            self.app, **{"base_url": "http://127.0.0.1:3000", "follow_redirects": False, **given}
-        )
-
-    def ask(self, question: Any, **given: Any) -> Any:
-        async def asking() -> Any:
-            async with Database(self.url, max_size=2) as database:
-                return await question(Accounts(database, **given))
-
-        return asyncio.run(asking())
-
-    def user(self, name: str, *roles: str) -> str:
-        self.ask(lambda a: a.add_user(name, PASSWORD, roles, by="test"))
-        return name
-
-    def token(self, *roles: str, scopes: list[str] | None = None) -> dict[str, str]:
-        made = self.ask(lambda a: a.add_token("t", roles, scopes=scopes, days=1, by="test"))
-        return {"Authorization": f"Bearer {made.secret}"}
-
-    def signed_in(self, client: TestClient, *roles: str) -> TestClient:
-        """This browser, with somebody of these roles."""
-        form = {"name": self.user("ana", *roles), "password": PASSWORD}
-        assert client.post("/sign-in", data=form).status_code == 303
-        return client
+from prisma_assets.platform.account import SignInRefusedError, development_key
+from prisma_assets.web.sign_in_page import local_path
+from tests.web.house import PASSWORD, House
 
 
 @pytest.fixture
@@ -323,94 +232,6 @@ def test_a_token_is_limited_to_its_scopes(house, client):
 def test_mistakes_are_told(house, ask, sentence):
     with pytest.raises(InputError, match=sentence):
         house.ask(ask)
-
-
-def launched(client: TestClient, query: str = LAUNCH, **variables: Any) -> Any:
-    return client.post("/graphql", json={"query": query, "variables": variables}).json()
-
-
-def params(job: str, **more: Any) -> dict[str, Any]:
-    return {"selector": {"jobName": job, "repositoryName": "r"}, **more}
-
-
-def test_a_reader_looks_and_changes_nothing_in_the_dagster_ui(house, client):
-    house.signed_in(client, "READONLY")
-
-    assert launched(client, "query { version }")["path"] == "/graphql"
-    for query in (LAUNCH, INLINE, TURN_OFF):
-        said = launched(client, query, params=params("numbers_job"), job="numbers_job", id="1")
-        assert "ana (READONLY) may not do this" in said["errors"][0]["message"]
-    aliased = "mutation { x: __typename, y: stopRunningSchedule { __typename } }"
-    assert "errors" in launched(client, aliased)
-    hidden = "mutation { ...F } fragment F on Mutation { ... { wipeAssets { __typename } } }"
-    assert "errors" in launched(client, hidden)
-    assert client.get("/graphql", params={"query": TURN_OFF}).json()["errors"]
-    assert client.post("/report_asset_materialization/a").status_code == 403
-    plain = client.post("/graphql", content=TURN_OFF, headers={"Content-Type": "application/graphql"})  # fmt: skip
-    assert plain.status_code == 415
-
-
-def test_each_workflow_says_who_may_start_it(house, client):
-    house.signed_in(client, "EMPLOYEE")
-
-    assert launched(client, params=params("numbers_job"))["path"] == "/graphql"
-    refused = launched(client, params=params("annual_audit_job"))
-    assert (
-        "may not start annual_audit: it needs the role MANAGER" in refused["errors"][0]["message"]
-    )
-    inline = launched(client, INLINE, job="annual_audit_job")
-    assert "may not start annual_audit" in inline["errors"][0]["message"]
-
-
-def test_who_launched_is_the_session_not_the_request(house, client):
-    house.signed_in(client, "MANAGER")
-    said = [{"key": USER_TAG, "value": "eve"}, {"key": "a", "value": "b"}]
-
-    named = launched(client, params=params("numbers_job", executionMetadata={"tags": said}))
-    inline = launched(client, INLINE, job="numbers_job")
-    for answer in (named, inline):
-        ((_, given),) = [v for v in answer["asked"]["variables"].items() if v[0] == "prismaLaunch0"]
-        assert given["executionMetadata"]["tags"] == [
-            {"key": "a", "value": "b"},
-            {"key": USER_TAG, "value": "ana"},
-        ]
-        assert given["selector"]["jobName"] == "numbers_job"
-        assert "$prismaLaunch0: ExecutionParams!" in answer["asked"]["query"]
-        assert "$job" not in answer["asked"]["query"]
-
-
-def test_an_administrator_alone_does_what_nobody_thought_of(house, client):
-    house.signed_in(client, "PARTNER")
-
-    assert "permission to admin" in launched(client, "mutation { wipeAssets { __typename } }")["errors"][0]["message"]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        (b"not json", 400),
-        (b"[]", 400),
-        (b'{"query": "mutation {"}', 400),
-        (b'{"query": "{ a }", "variables": "[1]"}', 400),
-        (b'{"query": "mutation { ...A } fragment A on M { ...A }"}', 400),
-    ],
-)
-def test_what_is_no_graphql_is_refused(house, client, body, status):
-    house.signed_in(client, "MANAGER")
-
-    answer = client.post("/graphql", content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code == status
-
-
-def test_a_websocket_carries_no_mutation(house, client):
-    house.signed_in(client, "SYSTEM_ADMIN", "PARTNER")
-    with client.websocket_connect("ws://127.0.0.1:3000/graphql") as socket:
-        asked = json.dumps({"type": "start", "payload": {"query": "subscription { x }"}})
-        socket.send_text(asked)
-        assert socket.receive_text() == asked
-        socket.send_text(json.dumps({"type": "start", "payload": {"query": TURN_OFF}}))
-        with pytest.raises(WebSocketDisconnect):
-            socket.receive_text()
 
 
 def test_a_client_of_the_firm_sees_no_work_of_others(house, client):
