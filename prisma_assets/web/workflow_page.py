@@ -221,7 +221,7 @@ def _graph(
 
 
 def _findings(step: Mapping[str, Any]) -> int:
-    return len((step["workpaper"] or {}).get("exceptions") or ())
+    return len((step["workpaper"] or {}).get("findings") or ())
 
 
 def _id(request: Request) -> str:
