@@ -219,9 +219,9 @@ def _step_op(
             work = await session.of(template, context.run)
             outcome = await work.run(step)
         metadata = _metadata(step, outcome)
-        metadata["feedback"] = dg.MetadataValue.url(
-            f"/dashboard/workflows/{work.execution.id}/steps/{step.id}"
-        )
+        page = f"/dashboard/workflows/{work.execution.id}"
+        metadata["execution"] = dg.MetadataValue.url(page)
+        metadata["feedback"] = dg.MetadataValue.url(f"{page}/steps/{step.id}")
         if outcome.state == "failed":
             error = outcome.record.error or {}
             context.log.error("%s: %s", step.title, error.get("message", "failed"))

@@ -231,7 +231,7 @@ def _acts(engine: WorkflowEngine) -> APIRouter:
         return await _report(engine, execution_id)
 
     @router.post("/resume", status_code=202)
-    async def resume_execution(execution_id: str, _visitor: Launcher) -> ExecutionReport:
+    async def resume_execution(execution_id: str, _visitor: Operator) -> ExecutionReport:
         """Continue an execution: stored only, signed, failed or cancelled."""
         with _as_conflict():
             await engine.allow_resuming(execution_id)

@@ -12,8 +12,7 @@ from starlette.exceptions import HTTPException
 
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.domain.errors import InputError
-from prisma_assets.domain.experiments.release_path import Approval
-from prisma_assets.domain.guardrails.role import Permission, approving_role
+from prisma_assets.domain.guardrails.role import Permission
 from prisma_assets.domain.guardrails.visitor import Visitor
 from prisma_assets.learning import release
 from prisma_assets.learning.experiment_declaration import known, stop
@@ -26,6 +25,7 @@ from prisma_assets.store.experiment import ExperimentStore, is_uuid
 from prisma_assets.store.opportunity import OpportunityStore
 from prisma_assets.web.alert import Items
 from prisma_assets.web.api_model import Name, Taken, Text
+from prisma_assets.web.approving import approval_of
 from prisma_assets.web.session import allowed
 
 GetDatabase = Callable[[], Awaitable[Database]]
@@ -178,10 +178,13 @@ def _deployments(router: APIRouter, agents: AgentRegistry, database: GetDatabase
         """Consent to a change; with the last consent it needs the rollout begins."""
         source = await database()
         await _deployment(source, deployment_id)
-        approval = Approval(user=visitor.name, role=approving_role(visitor.roles))
         with _conflict():
             await release.approve(
-                source, deployment_id, approval, comment=asked.comment, now=datetime.now(UTC)
+                source,
+                deployment_id,
+                approval_of(visitor),
+                comment=asked.comment,
+                now=datetime.now(UTC),
             )
         return await _deployment(source, deployment_id)
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, get_args
-from urllib.parse import parse_qs
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,6 +19,7 @@ from prisma_assets.store.budget import BudgetStore
 from prisma_assets.store.database import Database
 from prisma_assets.store.spend import SpentBy
 from prisma_assets.web.csv_file import csv_file
+from prisma_assets.web.form import form_fields, reason_in
 from prisma_assets.web.page import Pages, chart
 from prisma_assets.web.session import require, visitor
 
@@ -61,10 +61,7 @@ def cost_routes(
 
     async def override(request: Request) -> Response:
         by = require(request, Permission.OVERRIDE).name
-        fields = parse_qs((await request.body()).decode("utf-8", errors="replace"))
-        reason = fields.get("reason", [""])[0].strip()
-        if not reason:
-            raise InputError("a budget is overridden for a reason; write it")
+        reason = reason_in(await form_fields(request))
         budget_id, now = request.path_params["budget_id"], datetime.now(UTC)
         if not await BudgetStore(source=database).override(budget_id, by=by, reason=reason, at=now):
             raise HTTPException(404, f"No budget {budget_id} is in force; the page of costs shows those that are.")  # fmt: skip

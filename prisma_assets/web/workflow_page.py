@@ -147,8 +147,8 @@ class WorkflowPages:
         return await self._done(request, end, given)
 
     async def resume(self, request: Request) -> Response:
-        """Continue the execution."""
-        require(request, Permission.LAUNCH)
+        """Continue the execution; it undoes a cancel, so it asks for what a cancel asks for."""
+        require(request, Permission.OPERATE)
 
         async def go_on() -> None:
             await self._engine.allow_resuming(_id(request))

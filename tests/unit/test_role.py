@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from prisma_assets.domain.guardrails.role import Permission as May
 from prisma_assets.domain.guardrails.role import (
     Role,
-    approving_role,
     has_role,
     may_start,
     permissions,
@@ -59,9 +58,3 @@ def test_who_may_start_what(role, template, may):
 def test_a_flag_is_had_or_not():
     assert not has_role([Role.PARTNER], Role.EQR)
     assert has_role([Role.MANAGER, Role.EQR], Role.EQR)
-
-
-def test_people_consent_in_their_highest_professional_role():
-    assert approving_role([Role.EQR, Role.MANAGER]) is Role.MANAGER
-    assert approving_role([Role.SYSTEM_ADMIN, Role.PARTNER]) is Role.PARTNER
-    assert approving_role([Role.SYSTEM_ADMIN]) is Role.SYSTEM_ADMIN

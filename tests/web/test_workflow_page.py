@@ -132,22 +132,32 @@ def test_the_list_as_a_file(owner):
     assert answer.text.splitlines()[0].startswith("execution_id,template,version,status")
 
 
+def fine(page) -> None:
+    """Nothing on the page stands seriously in anybody's way."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    bad = [f"{v['id']}: {v['help']}" for v in found if v["impact"] in ("serious", "critical")]
+    assert bad == [], page.url
+
+
+def findings(stack, path: str) -> int:
+    """As the API tells them."""
+    address = path.replace("/dashboard/workflows", "/api/v1/executions")
+    steps = httpx2.get(address, headers=stack.headers).json()["steps"]
+    return sum(len((s["workpaper"] or {}).get("findings", ())) for s in steps)
+
+
 @pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.timeout(240)
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 def test_a_person_audits_the_sample_in_a_browser(stack, tmp_path):
     """Sign in, start from the form, watch, sign, give feedback, see it, and open the run in the Dagster UI."""
-    from axe_playwright_python.sync_playwright import Axe
     from playwright.sync_api import sync_playwright
 
     write_sample(tmp_path, seed=4, lines=5_000)
     problems: list[str] = []
-
-    def fine(page) -> None:
-        found = Axe().run(page).response["violations"]
-        bad = [f"{v['id']}: {v['help']}" for v in found if v["impact"] in ("serious", "critical")]
-        assert bad == [], page.url
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
@@ -167,6 +177,11 @@ def test_a_person_audits_the_sample_in_a_browser(stack, tmp_path):
         page.get_by_label(re.compile("Reason")).fill("known client")
         page.get_by_role("button", name="Decide").click()
         page.get_by_role("heading", name=re.compile("a0[3-9] .* waits for")).first.wait_for()
+        found = findings(stack, path)
+        page.reload()
+        figure = page.locator("dl.figures .figure", has_text="Findings").locator("dd").first
+        assert figure.inner_text() == str(found)
+        assert found > 0
         page.get_by_role("link", name=re.compile("a01 Independence check")).first.click()
         fine(page)
         page.get_by_role("radio", name="2", exact=True).check()

@@ -96,9 +96,3 @@ def has_role(roles: Iterable[Role], asked: Role) -> bool:
     if asked in held:
         return True
     return asked in _RANK and any(_RANK.get(role, 0) >= _RANK[asked] for role in held)
-
-
-def approving_role(roles: Iterable[Role]) -> Role:
-    """The role in which somebody consents: the highest that approves professional work, else the highest they have."""
-    ladder = sorted(roles, key=lambda role: -_RANK.get(role, 0))
-    return next((role for role in ladder if role is not Role.SYSTEM_ADMIN), Role.SYSTEM_ADMIN)
