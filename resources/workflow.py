@@ -34,6 +34,8 @@ from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution
 
 EXECUTION_TAG = "prisma/execution_id"
+USER_TAG = "prisma/user"
+"""Who launched a run in the UI; the sign-in writes it, whatever the request said."""
 
 _OPEN: dict[str, "RunSession"] = {}
 """Sessions by Dagster run id. The executor closes a run's session when its event loop ends; a resource's own teardown
@@ -74,7 +76,7 @@ class RunSession:
                 template=template,
                 agents=self._registry,
                 inputs={k: v for k, v in config["inputs"].items() if v is not None},
-                created_by=run.tags.get("user", "dagster-ui"),
+                created_by=run.tags.get(USER_TAG, "dagster-ui"),
                 sign_offs=Path(sign_offs) if sign_offs else None,
                 idempotency_key=f"dagster:{run.root_run_id or run.run_id}",
                 is_asked_for=True,

@@ -12,14 +12,14 @@ from prisma_assets.domain.guardrails.role import Permission, may_start, start_ro
 from prisma_assets.domain.guardrails.visitor import Visitor
 from prisma_assets.web.problem import problem
 from prisma_assets.web.session import SCOPE_KEY
+from resources.workflow import USER_TAG
 
 GRAPHQL = "/graphql"
 MOST_BYTES = 1_048_576
 """Longest request: the UI's own are below 100 kB."""
-USER_TAG = "prisma/user"
-"""Who launched a run, from the session."""
-
 _JOB_SUFFIX = "_job"
+_ADMINISTRATORS = ("/report_", "/notebook", "/dagit/notebook")
+"""Write events without a run, and read notebooks by their path on the disk."""
 _ARGUMENTS: Final[Mapping[str, tuple[Sequence[str], str]]] = {
     "executionParams": (("executionMetadata", "tags"), "ExecutionParams!"),
     "executionParamsList": (("executionMetadata", "tags"), "[ExecutionParams!]!"),
@@ -84,7 +84,7 @@ class DagsterGuard:
         path = scope["path"].rstrip("/")
         if scope["type"] == "websocket":
             await self._app(scope, _queries_only(receive), send)
-        elif path.startswith("/report_"):
+        elif path.startswith(_ADMINISTRATORS):
             await self._passed(scope, receive, send, _lacks(visitor, [path.strip("/")]))
         elif path == GRAPHQL:
             await self._graphql(scope, receive, send, visitor)

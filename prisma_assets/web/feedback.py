@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.guardrails.role import Permission
+from prisma_assets.domain.guardrails.visitor import Visitor
 from prisma_assets.domain.learning.feedback import COLUMNS
 from prisma_assets.learning.feedback_intake import CheckedRows, FeedbackIntake
 from prisma_assets.store.database import Database
@@ -22,9 +23,10 @@ from prisma_assets.web.feedback_body import (
     TooManyRowsError,
     read_posted,
 )
-from prisma_assets.web.session import require, visitor
+from prisma_assets.web.session import allowed, require, visitor
 
 PATH = "/feedback"
+Reader = Annotated[Visitor, allowed(Permission.VIEW)]
 
 
 class RejectedRow(BaseModel):
@@ -106,7 +108,9 @@ def feedback_routes(
         return FeedbackTaken.model_validate(taken.answer())
 
     @router.get("")
-    async def list_feedback(asked: Annotated[AskedFeedback, Query()]) -> FeedbackList:
+    async def list_feedback(
+        asked: Annotated[AskedFeedback, Query()], _visitor: Reader
+    ) -> FeedbackList:
         """The latest feedback, about one agent or all."""
         agent_id = agents.get(asked.agent).id if asked.agent is not None else None
         store = FeedbackStore(source=await database())

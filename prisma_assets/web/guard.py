@@ -37,11 +37,11 @@ class BodyLimit:
             return
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         most_bytes = self._longer.get(path, self._most_bytes)
-        await self._app(scope, _limited(receive, most_bytes), send)
+        await self._app(scope, limited(receive, most_bytes), send)
 
 
-def _limited(receive: Receive, most_bytes: int) -> Receive:
-    """Count what is received, whatever the request says of its length."""
+def limited(receive: Receive, most_bytes: int) -> Receive:
+    """Count what is received, whatever the request says of its length; more is refused with 413."""
     seen = 0
 
     async def counted() -> Message:

@@ -6,10 +6,11 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from prisma_assets.domain.errors import InputError, PrismaError
 from prisma_assets.web.page import Pages
+from prisma_assets.web.session import SCOPE_KEY
 
 Answer = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -19,6 +20,9 @@ def problem_pages(pages: Pages) -> Mapping[Any, Answer]:
 
     def page(request: Request, status: int, sentence: str) -> Response:
         title = HTTPStatus(status).phrase
+        if request.scope.get(SCOPE_KEY) is None:
+            # The frame names who is there.
+            return PlainTextResponse(f"{title}: {sentence}", status_code=status)
         return pages.render(
             request, "problem.html", status=status, code=status, title=title, sentence=sentence
         )

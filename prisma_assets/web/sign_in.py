@@ -15,7 +15,7 @@ from prisma_assets.domain.guardrails.role import Permission, Role
 from prisma_assets.domain.guardrails.visitor import Visitor
 from prisma_assets.platform.account import Accounts
 from prisma_assets.web.dagster_guard import DagsterGuard
-from prisma_assets.web.guard import refusal
+from prisma_assets.web.guard import MOST_BYTES, limited, refusal
 from prisma_assets.web.problem import problem
 from prisma_assets.web.session import SCOPE_KEY
 
@@ -25,7 +25,9 @@ KNOWN_SECONDS = 5.0
 MOST_KNOWN = 10_000
 _OPEN = frozenset({"/healthz", "/readyz", SIGN_IN, "/favicon.svg", "/favicon.ico", "/robots.txt"})
 _OPEN_BELOW = ("/static/",)
-_OURS = ("/dashboard", "/start", "/api/", "/v1/", "/metrics", "/sign-out", *_OPEN_BELOW)
+_OWN_CHECKS = ("/api/", "/v1/", "/metrics", "/sign-out")
+"""Each asks for the permission and the length that go with what is sent."""
+_OURS = ("/dashboard", "/start", *_OWN_CHECKS, *_OPEN_BELOW)
 _LOCAL = frozenset({"/v1/traces", "/metrics"})
 """On a laptop programs report and watch by setting an address alone; what they can do is append facts and read counts."""
 _PROGRAMS = ("/api/", "/v1/", "/metrics", "/graphql", "/report_")
@@ -113,13 +115,15 @@ class SignIn:
             found = _LOCAL_PROGRAM
         inside: Scope = {**scope, SCOPE_KEY: found}
         if path in _OPEN or path.startswith(_OPEN_BELOW):
-            await self._app(inside, receive, out)
+            await self._app(inside, limited(receive, MOST_BYTES), out)
         elif found is None:
             await _answer(scope, receive, out, _sign_in_first(scope, path))
-        elif path.startswith(_OURS):
+        elif path.startswith(_OWN_CHECKS):
             await self._app(inside, receive, out)
         elif not found.may(Permission.VIEW):
             await _answer(scope, receive, out, problem(403, "Refused", _no_view(found)))
+        elif path.startswith(_OURS):
+            await self._app(inside, limited(receive, MOST_BYTES), out)
         else:
             await self._guarded(inside, receive, out)
 

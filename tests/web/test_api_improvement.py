@@ -8,7 +8,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from prisma_assets.agents.registry import AgentRegistry
-from prisma_assets.domain.guardrails.role import Role
+from prisma_assets.domain.guardrails.role import Permission, Role
 from prisma_assets.domain.guardrails.visitor import Visitor
 from prisma_assets.platform.workflow import WorkflowEngine
 from prisma_assets.settings import Settings
@@ -105,6 +105,17 @@ def test_a_partner_sets_a_budget_and_lets_it_go_beyond(asking):
     assert over["overridden_by"] == "ana"
     assert partner.post(f"{path}/end", json={"reason": "done"}).json() == {"items": []}
     assert partner.post(f"{path}/end", json={"reason": "done"}).status_code == 404
+
+
+def test_a_program_reports_what_people_said_without_reading_it(asking):
+    said = {"agent_id": AGENT, "source": "user", "feedback_type": "rating", "rating": 4, "submitted_by": "j", "task_id": "t"}  # fmt: skip
+    reporter = Visitor("r", (Role.SERVICE_ACCOUNT,), "token", frozenset({Permission.INGEST}))
+
+    assert asking(reporter).post("feedback", json=said).status_code == 200
+    assert asking(reporter).get("feedback").status_code == 403
+    assert asking(reporter).get("executions").status_code == 403
+    assert asking(READER).post("feedback", json=said).status_code == 403
+    assert len(asking(READER).get("feedback").json()["items"]) == 1
 
 
 @pytest.mark.parametrize(

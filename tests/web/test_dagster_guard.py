@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from prisma_assets.web.dagster_guard import USER_TAG
+from resources.workflow import USER_TAG
 from tests.web.house import House
 
 LAUNCH = """mutation Start($params: ExecutionParams!) { launchRun(executionParams: $params) { __typename } }"""

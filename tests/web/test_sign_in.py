@@ -234,5 +234,12 @@ def test_mistakes_are_told(house, ask, sentence):
         house.ask(ask)
 
 
-def test_a_client_of_the_firm_sees_no_work_of_others(house, client):
-    assert house.signed_in(client, "CLIENT").get("/jobs").status_code == 403
+@pytest.mark.parametrize("path", ["/jobs", "/dashboard/who", "/dashboard", "/start/annual_audit"])
+def test_a_client_of_the_firm_sees_no_work_of_others(house, client, path):
+    assert house.signed_in(client, "CLIENT").get(path).status_code == 403
+
+
+def test_what_goes_wrong_before_signing_in_is_a_sentence_too(client):
+    assert client.get("/static/nothing.css").status_code == 404
+    long = client.post("/sign-in", content=b"name=" + b"x" * 300_000)
+    assert (long.status_code, long.text[:17]) == (413, "Content Too Large")
