@@ -15,6 +15,7 @@ from prisma_assets.platform.account import Accounts, development_key
 from prisma_assets.store.database import Database
 from prisma_assets.web.app import create_app
 from prisma_assets.web.page import Pages, static_routes
+from prisma_assets.web.problem_page import problem_pages
 from prisma_assets.web.session import require, visitor
 from prisma_assets.web.sign_in import Door, SignIn
 from prisma_assets.web.sign_in_page import SignInPages
@@ -63,6 +64,7 @@ class House:
                 Route("/dashboard/who", whoami),
                 Route("/dashboard/act", act, methods=["POST"]),
             ],
+            problems=problem_pages(pages),
             at_end=self.database.close,
         )
         self.app = app.state.sign_in = SignIn(app, accounts, self.door, key=development_key(home))
