@@ -12,8 +12,8 @@ def opportunity(office) -> str:
     [(found,)] = office.ask(
         """insert into improvement_opportunities (agent_id, agent_version, improvement_type, detector, title, description, evidence,
             sample_size, priority, risk_level, fingerprint, metric, began_on, last_seen_on)
-        values (%s, '1.0.0', 'prompt', 'low_rating', 'Too many entries to vouch', 'Ratings fell.', '[]', 3, 'high', 'high', 'f7',
-            'satisfaction', '2026-03-01', '2026-03-04') returning opportunity_id::text""",
+        values (%s, '1.0.0', 'prompt', 'low_rating', 'Too many entries to vouch', 'Ratings fell.',
+            '[{"kind": "days", "values": [["2026-03-04", 2.0, 3]]}]', 3, 'high', 'high', 'f7', 'satisfaction', '2026-03-01', '2026-03-04') returning opportunity_id::text""",
         AGENT,
     )
     return str(found)
