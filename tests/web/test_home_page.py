@@ -107,14 +107,17 @@ def test_open_pages_hear_of_changes_and_of_nothing_else(database_url):
             lines = answer.body_iterator
             first = await anext(lines)
             coming = asyncio.ensure_future(anext(lines))
-            await asyncio.sleep(1)  # the first look is what later ones are compared with
-            with psycopg.connect(database_url, autocommit=True) as connection:
-                connection.execute(
-                    "insert into agent_feedback (agent_id, agent_version, task_id, source, feedback_type, rating, submitted_by, dedupe_key)"
-                    " values (%s, '1.0.0', 't', 'user', 'rating', 4, 'max', 'k')",
-                    (AGENT,),
-                )
-            said = await asyncio.wait_for(coming, 10)
+            number = 0
+            while not coming.done():  # what is stored before the first look is not heard
+                number += 1
+                with psycopg.connect(database_url, autocommit=True) as connection:
+                    connection.execute(
+                        "insert into agent_feedback (agent_id, agent_version, task_id, source, feedback_type, rating, submitted_by, dedupe_key)"
+                        " values (%s, '1.0.0', 't', 'user', 'rating', 4, 'max', %s)",
+                        (AGENT, str(number)),
+                    )
+                await asyncio.sleep(0.3)
+            said = await coming
             await lines.aclose()
             await changes.aclose()
             return first, said
