@@ -26,20 +26,21 @@ def materialised(instance, url):
 
 def test_candidates_are_shown_with_what_could_not_be_proposed(database_url):
     """A proposal whose hold-out does not bear it out stops what follows."""
-    instance = dg.DagsterInstance.ephemeral()
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        [(sound,)] = connection.execute(OPPORTUNITY, ("f1",))
-        connection.execute(CANDIDATE, (sound, 0.3))
-    first = materialised(instance, database_url)
-    [shown] = first.asset_materializations_for_node("improvement_candidates")
-    assert first.success
-    assert "0.20 to 0.80, +0.60 [+0.30, +0.80]" in shown.metadata["overview"].value
-    assert "no procedure of tax-tp-029" in shown.metadata["nothing_to_propose"].value[sound]
+    # Closed here: its temporary folder would otherwise be found by the collector, in the middle of another test.
+    with dg.DagsterInstance.ephemeral() as instance:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            [(sound,)] = connection.execute(OPPORTUNITY, ("f1",))
+            connection.execute(CANDIDATE, (sound, 0.3))
+        first = materialised(instance, database_url)
+        [shown] = first.asset_materializations_for_node("improvement_candidates")
+        assert first.success
+        assert "0.20 to 0.80, +0.60 [+0.30, +0.80]" in shown.metadata["overview"].value
+        assert "no procedure of tax-tp-029" in shown.metadata["nothing_to_propose"].value[sound]
 
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        [(odd,)] = connection.execute(OPPORTUNITY, ("f2",))
-        connection.execute(CANDIDATE, (odd, -0.1))
-    second = materialised(instance, database_url)
-    assert not second.success
-    failed = {e.check_name for e in second.get_asset_check_evaluations() if not e.passed}
-    assert failed == {"proposed_is_better_on_the_holdout"}
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            [(odd,)] = connection.execute(OPPORTUNITY, ("f2",))
+            connection.execute(CANDIDATE, (odd, -0.1))
+        second = materialised(instance, database_url)
+        assert not second.success
+        failed = {e.check_name for e in second.get_asset_check_evaluations() if not e.passed}
+        assert failed == {"proposed_is_better_on_the_holdout"}
