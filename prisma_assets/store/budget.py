@@ -1,5 +1,6 @@
 """Budgets in PostgreSQL: limits, what is spent of them, and what is promised to calls under way. What they allow does not belong here."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -52,6 +53,14 @@ class Held:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Promise:
+    """A reservation with the periods it is promised out of."""
+
+    reservation: Reservation
+    held: Sequence[Held]
+
+
+@dataclass(frozen=True, kw_only=True)
 class BudgetStore:
     """Where budgets live."""
 
@@ -68,19 +77,32 @@ class BudgetStore:
         rows = await self.source.fetch("lock_budget_periods", params)
         return [_held(known[row["budget_id"]], row) for row in rows]
 
-    async def reserve(self, new: Reservation, held: Sequence[Held]) -> None:
-        """Promise an amount out of locked periods."""
-        params = {
-            "reservation_id": new.reservation_id, "call_id": new.call_id, "amount_usd": new.amount_usd,
-            "expires_at": new.expires_at, "budget_ids": [h.balance.budget_id for h in held],
-            "starts_on": [h.starts_on for h in held],
-        }  # fmt: skip
-        await self.source.execute("insert_budget_reservation", params)
+    async def reserve_where_ample(
+        self,
+        wanted: Sequence[tuple[Reservation, Sequence[Budget]]],
+        *,
+        share: Decimal,
+        at: datetime,
+    ) -> bool:
+        """Promise amounts when every budget stays below a share of its limit with all of them; else nothing."""
+        rows = [_row(new, [b.budget_id for b in budgets]) for new, budgets in wanted]
+        params = {"rows": json.dumps(rows, default=str), "share": share, "at": at}
+        return await self.source.execute("promise_where_ample", params) > 0
 
-    async def settle(self, reservation_id: str, cost_usd: Decimal | None) -> None:
-        """Turn a promise into what was spent; again has no effect. None: unknown, so all that was promised."""
-        params = {"reservation_id": reservation_id, "cost_usd": cost_usd}
-        await self.source.execute("settle_budget_reservation", params)
+    async def reserve(self, promises: Sequence[Promise]) -> None:
+        """Promise amounts out of locked periods."""
+        rows = [
+            _row(p.reservation, [h.balance.budget_id for h in p.held])
+            | {"starts_on": [h.starts_on for h in p.held]}
+            for p in promises
+        ]
+        await self.source.execute("insert_budget_reservations", {"rows": json.dumps(rows, default=str)})  # fmt: skip
+
+    async def settle(self, costs_usd: Sequence[tuple[str, Decimal | None]]) -> None:
+        """Turn promises into what was spent; again has no effect. None: unknown, so all that was promised."""
+        ids, costs = zip(*costs_usd, strict=True)
+        params = {"reservation_ids": list(ids), "costs_usd": list(costs)}
+        await self.source.execute("settle_budget_reservations", params)
 
     async def expired(self, limit: int, *, at: datetime) -> list[str]:
         """Ids of promises whose callers are long gone."""
@@ -113,6 +135,13 @@ class BudgetStore:
     async def balances(self, *, at: datetime) -> list[dict[str, Any]]:
         """Every budget in force with the period under way, the widest first."""
         return await self.source.fetch("budget_balances", {"at": at})
+
+
+def _row(new: Reservation, budget_ids: list[str]) -> dict[str, Any]:
+    return {
+        "reservation_id": new.reservation_id, "call_id": new.call_id, "amount_usd": new.amount_usd,
+        "expires_at": new.expires_at, "budget_ids": budget_ids,
+    }  # fmt: skip
 
 
 def _held(budget: Budget, row: dict[str, Any]) -> Held:

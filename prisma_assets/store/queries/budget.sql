@@ -2,6 +2,37 @@
 -- Every budget that holds now. Key: budget_id.
 select budget_id, level, scope, period, limit_usd from budgets where ended_at is null order by level, scope, period
 
+-- promise_where_ample --
+-- Promise amounts where every budget stays below a share of its limit with all of them; touches no row otherwise.
+with asked as (
+    select r.reservation_id, r.call_id, r.budget_ids, r.amount_usd, r.expires_at
+    from jsonb_to_recordset(%(rows)s::jsonb) as r (
+        reservation_id uuid, call_id text, budget_ids text[], amount_usd numeric, expires_at timestamptz
+    )
+), wanted as (
+    select k.budget_id, sum(a.amount_usd) as amount_usd from asked a cross join unnest(a.budget_ids) as k (budget_id) group by 1
+), locked as (
+    select p.budget_id, p.starts_on, w.amount_usd, p.spent_usd + p.reserved_usd + w.amount_usd < %(share)s * b.limit_usd as is_ample
+    from wanted w
+    join budgets b on b.budget_id = w.budget_id and b.ended_at is null
+    join budget_periods p on p.budget_id = b.budget_id
+        and p.starts_on = case b.period when 'month' then date_trunc('month', %(at)s at time zone 'utc')::date else date '2000-01-01' end
+    order by p.budget_id
+    for update of p
+), ample as (
+    select 1 from locked having bool_and(is_ample) and count(*) = (select count(*) from wanted)
+), held as (
+    insert into budget_reservations (reservation_id, call_id, budget_ids, starts_on, amount_usd, expires_at)
+    select a.reservation_id, a.call_id, a.budget_ids,
+           array(select l.starts_on from unnest(a.budget_ids) with ordinality as k (budget_id, n) join locked l using (budget_id) order by k.n),
+           a.amount_usd, a.expires_at
+    from asked a cross join ample
+)
+update budget_periods p
+set reserved_usd = p.reserved_usd + l.amount_usd
+from locked l cross join ample
+where p.budget_id = l.budget_id and p.starts_on = l.starts_on
+
 -- lock_budget_periods --
 -- The periods of some budgets as they stand, in one order for everybody and nobody else's until this transaction ends;
 -- those that begin now are made. Key: budget_id.
@@ -13,30 +44,49 @@ order by b.budget_id
 on conflict (budget_id, starts_on) do update set spent_usd = budget_periods.spent_usd
 returning budget_id, starts_on, spent_usd, reserved_usd, overridden_by is not null as is_overridden
 
--- insert_budget_reservation --
--- Promise an amount out of locked periods.
+-- insert_budget_reservations --
+-- Promise amounts out of locked periods.
 with held as (
     insert into budget_reservations (reservation_id, call_id, budget_ids, starts_on, amount_usd, expires_at)
-    values (%(reservation_id)s, %(call_id)s, %(budget_ids)s, %(starts_on)s, %(amount_usd)s, %(expires_at)s)
+    select r.reservation_id, r.call_id, r.budget_ids, r.starts_on, r.amount_usd, r.expires_at
+    from jsonb_to_recordset(%(rows)s::jsonb) as r (
+        reservation_id uuid, call_id text, budget_ids text[], starts_on date[], amount_usd numeric, expires_at timestamptz
+    )
+    returning budget_ids, starts_on, amount_usd
+), sums as (
+    select k.budget_id, k.starts, sum(h.amount_usd) as amount_usd
+    from held h cross join unnest(h.budget_ids, h.starts_on) as k (budget_id, starts)
+    group by 1, 2
 )
 update budget_periods p
-set reserved_usd = p.reserved_usd + %(amount_usd)s
-from unnest(%(budget_ids)s::text[], %(starts_on)s::date[]) as k (budget_id, starts_on)
-where p.budget_id = k.budget_id and p.starts_on = k.starts_on
+set reserved_usd = p.reserved_usd + s.amount_usd
+from sums s
+where p.budget_id = s.budget_id and p.starts_on = s.starts
 
--- settle_budget_reservation --
--- Turn a promise into what was spent, once. A NULL cost is unknown, which is not free: the promise counts as spent.
-with settled as (
-    update budget_reservations
-    set settled_usd = coalesce(%(cost_usd)s::numeric, amount_usd), is_estimate = %(cost_usd)s::numeric is null, settled_at = clock_timestamp()
-    where reservation_id = %(reservation_id)s and settled_at is null
-    returning budget_ids, starts_on, amount_usd, settled_usd
+-- settle_budget_reservations --
+-- Turn promises into what was spent, each once. A NULL cost is unknown, which is not free: the promise counts as spent.
+-- Rows are locked in one order for everybody.
+with asked as (
+    select r.reservation_id, a.cost_usd
+    from unnest(%(reservation_ids)s::uuid[], %(costs_usd)s::numeric[]) as a (reservation_id, cost_usd)
+    join budget_reservations r using (reservation_id)
+    where r.settled_at is null
+    order by r.reservation_id
+    for update of r
+), settled as (
+    update budget_reservations r
+    set settled_usd = coalesce(a.cost_usd, r.amount_usd), is_estimate = a.cost_usd is null, settled_at = clock_timestamp()
+    from asked a
+    where r.reservation_id = a.reservation_id
+    returning r.budget_ids, r.starts_on, r.amount_usd, r.settled_usd
+), sums as (
+    select k.budget_id, k.starts, sum(s.amount_usd) as amount_usd, sum(s.settled_usd) as settled_usd
+    from settled s cross join unnest(s.budget_ids, s.starts_on) as k (budget_id, starts)
+    group by 1, 2
 ), locked as (
     select p.budget_id, p.starts_on, s.amount_usd, s.settled_usd
-    from settled s
-    cross join unnest(s.budget_ids, s.starts_on) as k (id, starts)
-    join budget_periods p on p.budget_id = k.id and p.starts_on = k.starts
-    order by p.budget_id
+    from sums s join budget_periods p on p.budget_id = s.budget_id and p.starts_on = s.starts
+    order by p.budget_id, p.starts_on
     for update of p
 )
 update budget_periods p
