@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 UNFINISHED := $(VENV)/.unfinished
 
+# Tests run in a shuffled order, the same one every time: a failure then comes from a change, and others can repeat it.
+SEED ?= 1
+
 # The first Python that is new enough; python3 itself where it is.
 PYTHON ?= $(shell for candidate in python3 python3.11 python3.12 python3.13 python3.14; do \
 	if $$candidate -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
@@ -33,8 +36,8 @@ reset:  ## stop, and delete everything the product keeps (asks first)
 	if [ "$$answer" != yes ]; then echo "Nothing was deleted."; exit 0; fi; \
 	$(MAKE) --no-print-directory down && rm -rf -- "$$home" && echo "Deleted $$home."
 
-test: $(STAMP)  ## run every test
-	@$(BIN)/python -m pytest
+test: $(STAMP)  ## run every test. SEED=N for another order
+	@$(BIN)/python -m pytest --randomly-seed=$(SEED)
 
 check: $(STAMP)  ## format, lint, types, import contracts and unit tests, in about a minute
 	@$(BIN)/ruff format --check --quiet . || { echo "Run: $(BIN)/ruff format ." >&2; exit 1; }
