@@ -18,6 +18,8 @@ STOPPED_DAYS = 7
 """A failure of last week is still somebody's task; an older one is history."""
 MOST = 20
 """Rows of each list: a desk, not an archive."""
+LATEST = 6
+"""Executions shown as the latest work: enough to find what one has just started."""
 _OPEN_STAGES = ("pending_approval", "canary", "ramp", "full")
 _PRESSING = frozenset({"high", "critical"})
 
@@ -38,6 +40,8 @@ class Desk:
     budgets: Sequence[Row]
     """Those at or beyond their warning, with `share` of the limit."""
     opportunities: Sequence[Row]
+    latest: Sequence[Row]
+    """Executions opened last, whatever became of them."""
     silent: str | None
     """Why nobody watches; None when somebody does."""
 
@@ -57,6 +61,7 @@ async def desk(database: Database, *, now: datetime | None = None) -> Desk:
         )
         balances = together.create_task(BudgetStore(source=database).balances(at=at))
         opportunities = together.create_task(OpportunityStore(source=database).listed())
+        latest = together.create_task(database.fetch("recent_executions", {"limit": LATEST}))
         silent = together.create_task(silent_because(database))
     pressing = [row for row in opportunities.result() if row["priority"] in _PRESSING]
     return Desk(
@@ -68,6 +73,7 @@ async def desk(database: Database, *, now: datetime | None = None) -> Desk:
         deployments=[d for d in deployments.result() if waits_for_person(d)][:MOST],
         budgets=sorted(_tight(balances.result()), key=lambda row: -row["share"])[:MOST],
         opportunities=pressing[:MOST],
+        latest=latest.result(),
         silent=silent.result(),
     )
 

@@ -41,6 +41,7 @@ def test_an_empty_firm_has_an_empty_desk(web):
 
     assert page.status_code == 200
     assert "Nothing waits for a person" in page.text
+    assert "Latest work" not in page.text
     assert "no data" in page.text  # nothing was spent: no call, no sum
     assert "Nobody watches the fleet: the watchdog has not looked yet" in page.text
 
@@ -74,6 +75,18 @@ def test_what_waits_is_on_the_desk_and_escaped(web, database_url):
     assert f"/dashboard/workflows/{failed}" in page
     assert "a06: no ledger" in page
     assert "85 %" in page
+
+
+def test_work_that_needs_nobody_is_still_found(web, database_url):
+    """Whoever has just started something looks here for it."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        done = [execution(connection, "COMPLETED") for _ in range(7)]
+    page = web.get("/dashboard").text
+
+    assert "Nothing waits for a person" in page
+    assert "Latest work" in page
+    assert f"/dashboard/workflows/{done[-1]}" in page
+    assert f"/dashboard/workflows/{done[0]}" not in page
 
 
 def test_a_desk_says_what_its_budgets_are_at(database_url):
