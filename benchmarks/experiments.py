@@ -2,7 +2,7 @@
 
     python -P benchmarks/experiments.py [--experiments 1000]
 
-Experiments on single calls, five metrics each; the units' outcomes lie in the ledger of calls. Each look reads what came since the one before.
+Experiments on single calls, five metrics each; the units' outcomes lie in the ledger of calls. Declared maxima differ, as those of real declarations do. Each look reads what came since the one before.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from prisma_assets.agents.contract import AgentCard
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.domain.experiments.plan import planned_metrics
 from prisma_assets.domain.experiments.running import metric_json
+from prisma_assets.domain.experiments.spending import power_boundaries
 from prisma_assets.learning.experiment_evaluation import evaluate
 from prisma_assets.settings import Settings
 from prisma_assets.store.database import Database
@@ -33,7 +34,7 @@ TESTS = """
 insert into ab_tests (agent_id, name, control_version, treatment_version, variant_b_changes, assignment_unit, assignment_salt, metrics,
     primary_metric, metric_plan, risk_level, status, started_at, created_by, max_blocks, max_duration_days)
 select 'ops-' || chr(97 + n / 1000) || '-' || lpad((n %% 1000)::text, 3, '0'), 'bench', '1.0.0', '1.0.0-b.1', '{"prompt": "x"}', 'task', n::text, %s, 'error_rate', %s,
-    'low', 'running', %s, 'bench', 2000, 300
+    'low', 'running', %s, 'bench', 1500 + 50 * (n %% 20), 300
 from generate_series(1, %s) n"""
 UNITS = """
 with fresh as (
@@ -73,6 +74,7 @@ def looks(url: str, count: int) -> list[dict[str, float]]:
             connection.execute(UNITS, {"first": sent + 1, "last": sent + new, "at": START})
             connection.execute("analyze")
             sent += new
+            power_boundaries.cache_clear()  # a look of the schedule begins in a process that knows nothing
             began, busy = time.perf_counter(), time.process_time()
             judged = asyncio.run(_look(url, firm, START + timedelta(minutes=sent, hours=2)))
             found.append({

@@ -8,6 +8,7 @@ from scipy.stats import t as student
 
 from prisma_assets.domain.experiments.betting import tuned_bets
 from prisma_assets.domain.experiments.look import Betting, Spending
+from prisma_assets.domain.experiments.spending import power_boundaries
 from prisma_assets.domain.experiments.tally import Tally, on_lattice
 
 Numbers = NDArray[np.float64]
@@ -20,7 +21,7 @@ NOTHING = Tally().summary()
 
 def spending(d: Numbers, *, maximum: int, effect: float) -> dict[str, int]:
     """Block at which each event came about under a declared maximum; see `look.Spending`."""
-    rule = Spending(maximum=maximum, alpha=ALPHA, effect=effect)
+    rule = Spending(maximum=maximum, effect=effect, bounds=power_boundaries(maximum, ALPHA))
     return {name: at + 1 for name, at in rule.events(NOTHING, on_lattice(d)).items()}
 
 

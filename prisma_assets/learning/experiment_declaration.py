@@ -214,7 +214,7 @@ async def stop(database: Database, ab_test_id: str, *, by: str, reason: str) -> 
             status="aborted" if is_begun else "cancelled", ended_at=datetime.now(UTC),
             decision="keep_control" if is_begun else None, decided_by=by, notes=reason,
         )  # fmt: skip
-        if not await store.end(ab_test_id, ending):
+        if not await store.end({ab_test_id: ending}):
             raise InputError(f"experiment '{found['name']}' is {found['status']} already")
         return await known(store, ab_test_id)
 

@@ -187,9 +187,10 @@ class _Look:
         verdicts = [one.verdict(e.judgement) for one, e in zip(held, judged, strict=True)]
         await self.store.add_verdicts(verdicts, as_of=self.now)
         over = [(one, e.judgement) for one, e in zip(held, judged, strict=True) if e.judgement.is_over]  # fmt: skip
-        await self.store.add_sums([row for one, _ in over for row in one.sums(is_final=True)], as_of=self.now)  # fmt: skip
-        for one, found in over:
-            await self.store.end(one.id, _ending(one.row, found, self.now))
+        if over:
+            final = [row for one, _ in over for row in one.sums(is_final=True)]
+            await self.store.add_sums(final, as_of=self.now)
+            await self.store.end({one.id: _ending(one.row, e, self.now) for one, e in over})
         return judged
 
 

@@ -98,10 +98,10 @@ class ExperimentStore:
         params = {"ab_test_id": ab_test_id, "approved_by": approved_by, "approved_role": role}
         return bool(await self.source.fetch("start_experiment", params))
 
-    async def end(self, ab_test_id: str, ending: Ending) -> bool:
-        """Write that it is over; False: it was already."""
-        params = {"ab_test_id": ab_test_id, **ending.__dict__}
-        return bool(await self.source.fetch("end_experiment", params))
+    async def end(self, endings: Mapping[str, Ending]) -> int:
+        """Write that experiments are over; how many were not already."""
+        rows = [{"ab_test_id": i, **vars(e), "ended_at": e.ended_at.isoformat()} for i, e in endings.items()]  # fmt: skip
+        return await self.source.execute("end_experiments", {"rows": json.dumps(rows)})
 
     async def running(self) -> list[str]:
         """Ids of the experiments that run."""

@@ -7,6 +7,7 @@ or smaller. Waudby-Smith and Ramdas (2024), "Estimating means of bounded random 
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import brentq
@@ -50,15 +51,19 @@ def log_capital(counts: Counts, bets: Bets, *, mean: float = 0.0) -> Numbers:
     Source: Waudby-Smith and Ramdas (2024), equation 22, grouped by equal differences.
     """
     stakes = _admissible(bets, mean)
-    return counts.counts @ np.log1p(np.outer(counts.values - mean, stakes))
+    capital: Numbers = counts.counts @ np.log1p((counts.values - mean)[:, None] * stakes)
+    return capital
 
 
 def log_mixture(capital: Numbers, weights: tuple[float, ...]) -> Numbers:
     """Logarithm of the mixture's capital, which is the e-value. The last axis is the stake."""
-    shifted = capital + np.log(weights)
-    top = shifted.max(axis=-1)
-    mixed: Numbers = top + np.log(np.exp(shifted - top[..., None]).sum(axis=-1))
+    mixed: Numbers = np.logaddexp.reduce(capital + _logs(weights), axis=-1)
     return mixed
+
+
+@lru_cache(maxsize=16)
+def _logs(weights: tuple[float, ...]) -> Numbers:
+    return np.log(weights)
 
 
 def evidence_path(

@@ -1,7 +1,7 @@
 """What is established by a run of new block differences, at every one of them: by spending error or by betting."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,6 @@ from prisma_assets.domain.experiments.spending import (
     FUTILE_BELOW,
     chance_still,
     look_counts,
-    power_boundaries,
 )
 from prisma_assets.domain.experiments.tally import Counts
 
@@ -30,16 +29,17 @@ class Spending:
     """A primary metric with a declared maximum."""
 
     maximum: int
-    alpha: float
     effect: float
     """The margin, as a difference of scores."""
+    bounds: Sequence[float]
+    """Two-sided boundaries of z at `look_counts(maximum)`."""
 
     def events(self, before: Counts, differences: Numbers) -> dict[str, int]:
         """Positions among the new differences at which something was first established."""
         if not len(differences):
             return {}
         looks = np.array(look_counts(self.maximum))
-        bounds = np.array(power_boundaries(self.maximum, self.alpha))
+        bounds = np.array(self.bounds)
         is_new = (looks > before.n) & (looks <= before.n + len(differences)) & (looks >= FEWEST)
         position = looks[is_new] - before.n - 1
         total = before.total + np.cumsum(differences)[position]
@@ -66,7 +66,7 @@ class Spending:
         n, passed = counts.n, np.flatnonzero(np.array(look_counts(self.maximum)) <= counts.n)
         if n < FEWEST or not len(passed) or not counts.deviation:
             return None
-        bound = power_boundaries(self.maximum, self.alpha)[passed[-1]]
+        bound = self.bounds[passed[-1]]
         # Those means m for which the sum of d - m, over the root of the sum of its squares, lies within the boundary: 0 is outside exactly
         # when the boundary is crossed.
         squares = counts.deviation**2 * (n - 1) / n

@@ -35,17 +35,17 @@ class RatioEvidence:
         Source: Lindon and Malek (2022), "Anytime-valid inference for multinomial count data", NeurIPS 35, equation 8.
         """
         steps = np.zeros(len(treated))
-        for split in np.unique(splits):
+        if not len(treated):
+            return steps
+        before = self.log_evidence()
+        for split in sorted(set(splits.tolist())):
             mine = np.flatnonzero(splits == split)
-            t0, c0 = self.counts.get(float(split), [0, 0])
-            t = t0 + np.cumsum(treated[mine])
-            c = c0 + np.cumsum(~treated[mine])
-            path = log_ratio_evidence(t, c, float(split))
-            before = log_ratio_evidence(np.array([t0]), np.array([c0]), float(split))
-            steps[mine] = np.diff(path, prepend=before)
-            self.counts[float(split)] = [int(t[-1]), int(c[-1])]
-        before_all = self.log_evidence() - steps.sum()
-        evidence: Numbers = before_all + np.cumsum(steps)
+            t0, c0 = self.counts.get(split, [0, 0])
+            t = np.cumsum(np.concatenate([[t0], treated[mine]]))
+            c = np.cumsum(np.concatenate([[c0], ~treated[mine]]))
+            steps[mine] = np.diff(log_ratio_evidence(t, c, split))
+            self.counts[split] = [int(t[-1]), int(c[-1])]
+        evidence: Numbers = before + np.cumsum(steps)
         return evidence
 
     def log_evidence(self) -> float:

@@ -28,6 +28,7 @@ _WIDEST = 12.0
 """No boundary lies beyond: its error probability is 1e-33."""
 
 
+@lru_cache(maxsize=1024)
 def look_counts(maximum: int) -> tuple[int, ...]:
     """Numbers of blocks at which a decision can fall, the last one `maximum` (>= 1)."""
     looks = min(maximum, LOOKS)

@@ -22,9 +22,12 @@ class Tally:
 
     cells: dict[int, int] = field(default_factory=dict)
     """Count by difference in units of 1 / LATTICE."""
+    _summed: "Counts | None" = field(default=None, repr=False, compare=False)
+    """The counts, until another difference comes."""
 
     def add(self, differences: Numbers) -> None:
         """Count block differences in [-1, 1]."""
+        self._summed = None
         cells, counts = np.unique(to_cells(differences), return_counts=True)
         for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
             self.cells[cell] = self.cells.get(cell, 0) + count
@@ -36,11 +39,13 @@ class Tally:
 
     def summary(self) -> "Counts":
         """The counts as they stand."""
-        ordered = sorted(self.cells.items())
-        return Counts(
-            np.array([cell / LATTICE for cell, _ in ordered]),
-            np.array([count for _, count in ordered], dtype=np.float64),
-        )
+        if self._summed is None:
+            ordered = sorted(self.cells.items())
+            self._summed = Counts(
+                np.array([cell / LATTICE for cell, _ in ordered]),
+                np.array([count for _, count in ordered], dtype=np.float64),
+            )
+        return self._summed
 
     def to_state(self) -> dict[str, int]:
         """As JSON values."""

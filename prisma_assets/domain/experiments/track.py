@@ -21,6 +21,7 @@ from prisma_assets.domain.experiments.block import Block, BlockFormer, Sides
 from prisma_assets.domain.experiments.design import Design
 from prisma_assets.domain.experiments.look import FEWEST, Betting, Spending
 from prisma_assets.domain.experiments.metric import Kind, Metric, Role, Scale, freeze_scale
+from prisma_assets.domain.experiments.spending import power_boundaries
 from prisma_assets.domain.experiments.tally import SCORE_STEP, Tally, on_lattice
 from prisma_assets.domain.experiments.verdict import Finding
 
@@ -60,6 +61,8 @@ class Track:
     harm: list[float] = field(default_factory=list)
     """Log capital on each alternative of `odds` so far."""
     tally: Tally = field(default_factory=Tally)
+    bounds: tuple[float, ...] | None = None
+    """Boundaries of z where error is spent, a fifth of a second to compute; None: not asked for yet."""
     events: dict[str, int] = field(default_factory=dict)
     """Units that had arrived when something was first established: better, worse, futile, ended, harmed, safe."""
 
@@ -177,8 +180,11 @@ class Track:
 
     @property
     def _spending(self) -> Spending:
+        maximum, alpha = self.design.max_blocks or 0, self.design.alpha
+        if self.bounds is None:
+            self.bounds = power_boundaries(maximum, alpha)
         effect = self._frozen.benefit(self.metric)
-        return Spending(maximum=self.design.max_blocks or 0, alpha=self.design.alpha, effect=effect)
+        return Spending(maximum=maximum, effect=effect, bounds=self.bounds)
 
     @property
     def _bets(self) -> Bets:
@@ -232,6 +238,7 @@ class Track:
             "failing": self.failing, "harm": self.harm,
             "scale": None if self.scale is None else asdict(self.scale),
             "tally": self.tally.to_state(), "events": self.events,
+            "bounds": None if self.bounds is None else [self.design.max_blocks, self.design.alpha, [*self.bounds]],
         }  # fmt: skip
 
     @classmethod
@@ -243,7 +250,15 @@ class Track:
             failing=state["failing"], harm=list(state["harm"]),
             scale=None if state["scale"] is None else Scale(**state["scale"]),
             tally=Tally.from_state(state["tally"]), events=dict(state["events"]),
+            bounds=_remembered(state.get("bounds"), design),
         )  # fmt: skip
+
+
+def _remembered(said: Sequence[Any] | None, design: Design) -> tuple[float, ...] | None:
+    """Boundaries as they were computed for this very maximum and error."""
+    if said is None or said[:2] != [design.max_blocks, design.alpha]:
+        return None
+    return tuple(said[2])
 
 
 def guessed_variance(scores: Numbers, *, is_relative: bool) -> float:

@@ -74,14 +74,15 @@ set status = 'running', started_at = clock_timestamp(), approved_by = %(approved
 where ab_test_id = %(ab_test_id)s and status in ('draft', 'approved')
 returning started_at
 
--- end_experiment --
--- It is over, with what was found.
-update ab_tests
-set status = %(status)s, ended_at = greatest(started_at, %(ended_at)s::timestamptz), effect = %(effect)s, ci_low = %(low)s,
-    ci_high = %(high)s, decision = %(decision)s, decided_by = %(decided_by)s,
-    decided_at = case when %(decision)s::text is not null then clock_timestamp() end, decision_notes = %(notes)s
-where ab_test_id = %(ab_test_id)s and status in ('draft', 'approved', 'running', 'paused')
-returning ab_test_id::text
+-- end_experiments --
+-- They are over, with what was found.
+update ab_tests t
+set status = r.status, ended_at = greatest(t.started_at, r.ended_at), effect = r.effect, ci_low = r.low, ci_high = r.high,
+    decision = r.decision, decided_by = r.decided_by, decided_at = case when r.decision is not null then clock_timestamp() end,
+    decision_notes = r.notes
+from jsonb_to_recordset(%(rows)s::jsonb) as r (
+    ab_test_id uuid, status text, ended_at timestamptz, decision text, decided_by text, effect float8, low float8, high float8, notes text)
+where t.ab_test_id = r.ab_test_id and t.status in ('draft', 'approved', 'running', 'paused')
 
 -- running_experiment_ids --
 -- Experiments that run, rollouts apart. Key: ab_test_id.

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from xml.etree import ElementTree
 
@@ -20,6 +21,7 @@ from prisma_assets.domain.experiments.running import (
     Started,
     UnitOutcome,
 )
+from prisma_assets.domain.experiments.spending import power_boundaries
 from prisma_assets.learning.experiment_chart import png
 from prisma_assets.learning.experiment_report import markdown, picture
 
@@ -79,6 +81,40 @@ def test_hash_tells_data_apart():
 
     assert after([]).data_sha256 == NOTHING
     assert len({after(u).data_sha256 for u in (UNITS, other, UNITS[:-1])}) == 3
+
+
+@given(
+    names=st.lists(st.text(), min_size=1, max_size=4),
+    value=st.none() | st.floats(allow_nan=False),
+    price=st.none() | st.text(),
+)
+def test_hash_is_that_of_each_unit_chained_to_the_one_before(names, value, price):
+    """Whatever a unit is called, brackets, commas and the mark between values included: sealed verdicts depend on it."""
+    names += ["u]\x1f[", 'a", "b', "]\x1f[\x1f"]
+    units = [replace(UNITS[0], unit=n, values={"response_time": 2.5, "error_rate": value}, price_version=price) for n in names]  # fmt: skip
+    expected = NOTHING
+    for u in units:
+        row = [expected, u.unit, u.variant, u.split, u.exposed_at.isoformat(), dict(u.values), u.price_version]  # fmt: skip
+        expected = sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()
+    running = RunningExperiment(SOUND)
+    running._chain(units)
+
+    assert running.data_sha256 == expected
+
+
+def test_boundaries_are_remembered_and_belong_to_the_declared_maximum():
+    """They take a fifth of a second each, and a look meets a thousand experiments in a new process; of another maximum they are wrong."""
+    units = stream(600, fails={"A": 0.3, "B": 0.3})
+    state = json.loads(json.dumps(after(units).to_state()))
+    larger = replace(SOUND, plan=replace(SOUND.plan, max_blocks=300))
+    power_boundaries.cache_clear()
+
+    again = RunningExperiment.from_state(SOUND, state, data_sha256=NOTHING)
+    again.take(units)
+    assert judged(again).numbers == judged(after(units + units)).numbers
+    assert power_boundaries.cache_info().misses == 1, "only the experiment without a state asked"
+    other = RunningExperiment.from_state(larger, state, data_sha256=NOTHING)
+    assert other.experiment.tracks["error_rate"].bounds is None
 
 
 def test_improvement_is_adopted_once_both_arms_have_enough():

@@ -19,6 +19,10 @@ NOTHING = Tally().summary()
 FIFTHS = [0.2, 0.4, 0.6, 0.8, 1.0]
 
 
+def a_rule(*, maximum: int, effect: float) -> Spending:
+    return Spending(maximum=maximum, effect=effect, bounds=power_boundaries(maximum, 0.05))
+
+
 def test_five_looks_give_the_published_obrien_fleming_bounds():
     """Lan and DeMets' O'Brien-Fleming spending, one-sided 2.5 %, five equal looks: 4.877 3.357 2.680 2.290 2.031 (R package ldbounds)."""
     spent = [2 * (2 - 2 * norm.cdf(norm.ppf(1 - 0.0125) / np.sqrt(t))) for t in FIFTHS]
@@ -74,7 +78,7 @@ def null_differences(rng, n, p=0.9):
 
 @pytest.mark.parametrize("p", [0.5, 0.9, 0.97])
 def test_error_is_kept_when_every_look_is_taken(at_most, p):
-    rule = Spending(maximum=400, alpha=0.05, effect=0.05)
+    rule = a_rule(maximum=400, effect=0.05)
     rng = np.random.default_rng(11)
     found = [rule.events(NOTHING, null_differences(rng, 400, p)) for _ in range(400)]
 
@@ -85,7 +89,7 @@ def test_error_is_kept_when_every_look_is_taken(at_most, p):
 
 def test_little_is_wasted():
     """At least 3.4 of the 5 % are used: boundaries that nobody crosses cost sample."""
-    rule = Spending(maximum=500, alpha=0.05, effect=0.1)
+    rule = a_rule(maximum=500, effect=0.1)
     rng = np.random.default_rng(12)
     found = [rule.events(NOTHING, null_differences(rng, 500, 0.5)) for _ in range(1000)]
 
@@ -94,7 +98,7 @@ def test_little_is_wasted():
 
 def test_most_effects_of_the_margin_are_found_and_most_nulls_end_early():
     effect, maximum = 0.1, int(1.12 * fixed_blocks(0.1, np.sqrt(0.25 + 0.24), alpha=0.05))
-    rule = Spending(maximum=maximum, alpha=0.05, effect=effect)
+    rule = a_rule(maximum=maximum, effect=effect)
     rng = np.random.default_rng(13)
     real = [rule.events(NOTHING, (rng.random(maximum) < 0.6).astype(float) - (rng.random(maximum) < 0.5)) for _ in range(300)]  # fmt: skip
     null = [rule.events(NOTHING, null_differences(rng, maximum, 0.5)) for _ in range(300)]
@@ -106,20 +110,20 @@ def test_most_effects_of_the_margin_are_found_and_most_nulls_end_early():
 def test_a_design_too_small_from_the_start_is_never_called_futile():
     rng = np.random.default_rng(14)
 
-    found = Spending(maximum=60, alpha=0.05, effect=0.03).events(NOTHING, null_differences(rng, 60))
+    found = a_rule(maximum=60, effect=0.03).events(NOTHING, null_differences(rng, 60))
 
     assert "futile" not in found
 
 
 def test_nothing_is_decided_by_a_handful_of_blocks():
-    found = Spending(maximum=200, alpha=0.05, effect=0.1).events(NOTHING, np.ones(200))
+    found = a_rule(maximum=200, effect=0.1).events(NOTHING, np.ones(200))
 
     assert found["better"] + 1 >= FEWEST
 
 
 def test_the_interval_leaves_0_out_exactly_when_the_boundary_is_crossed():
     rng = np.random.default_rng(15)
-    rule, crossed, outside = Spending(maximum=100, alpha=0.05, effect=0.1), [], []
+    rule, crossed, outside = a_rule(maximum=100, effect=0.1), [], []
     for _ in range(200):
         d = (rng.random(100) < 0.6).astype(float) - (rng.random(100) < 0.4)
         tally = Tally()
@@ -133,4 +137,4 @@ def test_the_interval_leaves_0_out_exactly_when_the_boundary_is_crossed():
 
 
 def test_no_difference_at_all_decides_nothing():
-    assert Spending(maximum=50, alpha=0.05, effect=0.1).events(NOTHING, np.zeros(50)) == {}
+    assert a_rule(maximum=50, effect=0.1).events(NOTHING, np.zeros(50)) == {}
