@@ -49,6 +49,9 @@ class Firm:
 
     url: str
     instance: dg.DagsterInstance
+    loop: asyncio.Runner
+    """Where executions are opened; like the server's it stays, and with it the connections."""
+    database: Database
 
     def run(self, name: str) -> None:
         """One execution as the product runs it: opened, worked on in this process, every step durable."""
@@ -72,18 +75,15 @@ class Firm:
             raise SystemExit(f"{kind} {name} failed")
 
     def _open(self, name: str) -> str:
-        async def start() -> str:
-            async with Database(self.url, max_size=2) as database:
-                opening = Opening(
-                    template=jobs.templates()[f"bench_{name}"],
-                    agents=jobs.registry(),
-                    inputs={},
-                    created_by="benchmark",
-                )
-                execution, _ = await open_execution(WorkflowStore(database=database), opening)
-                return execution.id
-
-        return asyncio.run(start())
+        opening = Opening(
+            template=jobs.templates()[f"bench_{name}"],
+            agents=jobs.registry(),
+            inputs={},
+            created_by="benchmark",
+        )
+        store = WorkflowStore(database=self.database)
+        execution, _ = self.loop.run(open_execution(store, opening))
+        return execution.id
 
 
 @contextmanager
@@ -94,8 +94,13 @@ def running_firm() -> Iterator[Firm]:
         with running_server(settings) as urls:
             migrate(urls.prisma)
             os.environ[URL_VARIABLE] = urls.dagster
-            with dg.DagsterInstance.from_config(str(write_dagster_home(settings.home))) as instance:
-                yield Firm(urls.prisma, instance)
+            database = Database(urls.prisma, max_size=2)
+            with (
+                dg.DagsterInstance.from_config(str(write_dagster_home(settings.home))) as instance,
+                asyncio.Runner() as loop,
+            ):
+                yield Firm(urls.prisma, instance, loop, database)
+                loop.run(database.close())
 
 
 def plain_asyncio(name: str) -> None:

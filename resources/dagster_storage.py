@@ -142,14 +142,20 @@ class GroupCommitEventLog(PostgresEventLogStorage):
 
 
 class RememberingRunStorage(PostgresRunStorage):
-    """Run storage that looks at the columns of its table once instead of twice per change of a run's status."""
+    """Run storage that looks at the columns of its table once instead of with each run and each change of its status."""
 
     _has_run_stats = False
+    _has_backfill_id = False
 
     def has_run_stats_index_cols(self) -> bool:
         """Whether the table has them; columns that are there stay."""
         self._has_run_stats = self._has_run_stats or super().has_run_stats_index_cols()
         return self._has_run_stats
+
+    def has_backfill_id_column(self) -> bool:
+        """Likewise."""
+        self._has_backfill_id = self._has_backfill_id or super().has_backfill_id_column()
+        return self._has_backfill_id
 
 
 class PooledPostgresStorage(DagsterPostgresStorage):
