@@ -31,14 +31,16 @@ def ledger_assets() -> list[dg.AssetsDefinition]:
         required_resource_keys={LEARNING_DATABASE},
         owners=OWNERS,
         kinds={"postgres"},
-        code_version="1",
+        code_version="2",
     )
     def improvement_ledger(context: dg.AssetExecutionContext) -> Result:
-        """One row per deployed improvement: the lift its experiment promised, shrunk, beside the lift its rollout showed.
+        """One row per improvement that was at work: the lift that was promised, shrunk, beside the lift that showed.
 
-        Improvements at work whose realised interval includes harm are proposed for retirement.
+        An experiment, work with known answers, or the trouble to be undone gives the promise; the rollout beside the version before, else work
+        before and after it, gives what was kept. Improvements at work whose realised interval includes harm are proposed for retirement.
 
-        Reads: ab_tests, improvement_deployments. Writes: nothing; both are kept where they arose. Key: deployment_id.
+        Reads: improvement_deployments, ab_tests, improvement_candidates, improvement_opportunities, agent_run_facts, agent_feedback.
+        Writes: nothing; all is kept where it arose. Key: deployment_id.
         """
         import pandas as pd
 
@@ -67,9 +69,11 @@ def _row(entry: Any) -> dict[str, Any]:
         "agent_id": entry.agent_id,
         "version": entry.version,
         "metric": entry.metric,
+        "promised_by": entry.promised_by,
         "measured": None if entry.measured is None else entry.measured.value,
         "promised": entry.promised,
         "realised": None if seen is None else f"{seen.value:.3g} [{seen.low:.3g}, {seen.high:.3g}]",
+        "compared": entry.basis,
         "judged": "retire?" if entry.is_to_be_retired else entry.kept,
     }
 

@@ -195,7 +195,7 @@ def rollback_deployment(
 
 @deployment.command("ledger")
 def show_ledger(as_json: AsJson = False) -> None:
-    """Show what each improvement promised, shrunk towards nothing, and what its rollout showed that it kept."""
+    """Show what each improvement promised, shrunk towards nothing, and what work with it showed that it kept."""
     from dataclasses import asdict
 
     from prisma_assets.learning.ledger import ledger
@@ -204,9 +204,9 @@ def show_ledger(as_json: AsJson = False) -> None:
     if as_json:
         answer({"improvements": [{**asdict(e), "retire": e.is_to_be_retired} for e in entries]})
     elif not entries:
-        say("No improvement that an experiment proved has begun yet.")
+        say("No improvement has begun yet.")
     else:
-        heads = ["agent", "version", "stage", "metric", "measured", "promised", "realised", ""]
+        heads = ["agent", "version", "stage", "metric", "promised by", "measured", "promised", "realised", "compared", ""]  # fmt: skip
         table(heads, [_ledger_line(entry) for entry in entries])
 
 
@@ -214,10 +214,10 @@ def _ledger_line(entry: "Entry") -> list[Any]:
     seen = entry.realised
     realised = "no data" if seen is None else f"{seen.value:.3g} [{seen.low:.3g}, {seen.high:.3g}]"
     return [
-        entry.agent_id, entry.version, entry.stage, entry.metric,
+        entry.agent_id, entry.version, entry.stage, entry.metric, entry.promised_by or "nothing",
         "no data" if entry.measured is None else f"{entry.measured.value:.3g}",
         "no data" if entry.promised is None else f"{entry.promised:.3g}",
-        realised, "retire?" if entry.is_to_be_retired else entry.kept,
+        realised, entry.basis or "", "retire?" if entry.is_to_be_retired else entry.kept,
     ]  # fmt: skip
 
 

@@ -51,13 +51,13 @@ async def _deployments(database: Database) -> Table:
 
 async def _ledger(database: Database) -> Table:
     heads = (
-        "deployment_id", "agent_id", "version", "stage", "experiment", "metric", "measured", "promised", "realised",
-        "realised_low", "realised_high", "kept", "retire",
+        "deployment_id", "agent_id", "version", "stage", "experiment", "metric", "promised_by", "measured", "promised", "realised",
+        "realised_low", "realised_high", "compared", "kept", "retire",
     )  # fmt: skip
     rows = [
-        [e.deployment_id, e.agent_id, e.version, e.stage, e.experiment, e.metric, e.measured and e.measured.value, e.promised,
-         e.realised and e.realised.value, e.realised and e.realised.low, e.realised and e.realised.high, e.kept,
-         e.is_to_be_retired]
+        [e.deployment_id, e.agent_id, e.version, e.stage, e.experiment, e.metric, e.promised_by, e.measured and e.measured.value,
+         e.promised, e.realised and e.realised.value, e.realised and e.realised.low, e.realised and e.realised.high, e.basis,
+         e.kept, e.is_to_be_retired]
         for e in await ledger(database)
     ]  # fmt: skip
     return heads, rows

@@ -212,15 +212,66 @@ where f.agent_id = %(agent_id)s and f.started_at >= %(since)s
 select card_sha256, version from live_agent_versions where agent_id = %(agent_id)s order by live_version_id desc limit 1
 
 -- deployed_improvements --
--- Deployments that an experiment proved, with what it found and what the rollout saw. Key: deployment_id.
-select d.deployment_id::text as deployment_id, d.agent_id, d.to_version, d.stage, d.created_at, d.observed_metrics, t.name, t.primary_metric,
-       t.metric_plan, t.effect, t.ci_low, t.ci_high
-from improvement_deployments d join ab_tests t on t.ab_test_id = d.ab_test_id
+-- Deployments that were at work, the latest first, with what measured them before: the experiment that proved them, work with known
+-- answers, the trouble they were to undo; and what the rollout saw. Key: deployment_id.
+select d.deployment_id::text as deployment_id, d.agent_id, d.from_version, d.to_version, d.stage, coalesce(d.started_at, d.created_at) as began_at,
+       d.observed_metrics, d.ab_test_id::text as ab_test_id, t.name, t.primary_metric, t.metric_plan, t.effect, t.ci_low, t.ci_high,
+       c.effect as candidate_effect, c.ci_low as candidate_low, c.ci_high as candidate_high, o.metric as trouble, o.evidence
+from improvement_deployments d
+left join ab_tests t on t.ab_test_id = d.ab_test_id
+left join improvement_opportunities o on o.opportunity_id = d.opportunity_id
+left join lateral (
+    select effect, ci_low, ci_high from improvement_candidates c
+    where c.opportunity_id = d.opportunity_id and c.is_proposed and c.changes = d.change_set
+    order by created_at desc limit 1) c on true
 where d.stage in ('canary', 'ramp', 'full', 'completed', 'rolled_back')
 order by d.created_at desc
 
--- concluded_effects --
--- What every concluded experiment found of its goal. Key: ab_test_id.
-select ab_test_id::text as ab_test_id, primary_metric, effect, ci_low, ci_high
+-- found_effects --
+-- What every concluded experiment found of its goal, and every search on work with known answers. Key: id.
+select 'experiment' as source, ab_test_id::text as id, primary_metric as metric, effect, ci_low, ci_high
 from ab_tests
 where kind = 'experiment' and effect is not null and ci_low is not null and ci_high is not null
+union all
+select 'candidate', candidate_id::text, 'accuracy', effect, ci_low, ci_high
+from improvement_candidates
+where effect is not null
+
+-- work_before_and_after --
+-- Units of work (client files, executions, else tasks) with a version in the four weeks before it was replaced, and with its successor in the
+-- quarter since: of times and costs the logarithm. A unit whose cost is partly unknown is left out. Key: deployment_id, is_after.
+with asked as (
+    select * from jsonb_to_recordset(%(asked)s::jsonb) as a (
+        deployment_id text, agent_id text, from_version text, to_version text, metric text, began_at timestamptz)
+), work as (
+    select a.deployment_id, a.metric, f.agent_version = a.to_version as is_after,
+        coalesce(f.engagement_id, f.workflow_execution_id::text, coalesce(f.task_id, '') || f.started_at) as unit,
+        case a.metric
+            when 'error_rate' then (f.outcome <> 'ok')::int::float8
+            when 'accuracy' then f.accuracy
+            when 'response_time' then ln(nullif(f.duration_ms, 0))
+            when 'cost' then ln(nullif(f.cost_usd, 0))::float8 end as value
+    from asked a
+    cross join lateral (
+        select * from agent_run_facts x
+        where x.agent_id = a.agent_id and x.started_at >= a.began_at - interval '28 days' and x.started_at < a.began_at + interval '90 days'
+        offset 0) f
+    where a.metric <> 'satisfaction'
+      and f.agent_version = case when f.started_at < a.began_at then a.from_version else a.to_version end
+    union all
+    select a.deployment_id, a.metric, b.agent_version = a.to_version,
+        coalesce(w.engagement_id, b.workflow_execution_id::text, b.task_id), b.rating::float8
+    from asked a
+    join agent_feedback b on b.agent_id = a.agent_id and b.rating is not null
+        and b.created_at >= a.began_at - interval '28 days' and b.created_at < a.began_at + interval '90 days'
+        and b.agent_version = case when b.created_at < a.began_at then a.from_version else a.to_version end
+    left join workflow_executions w using (workflow_execution_id)
+    where a.metric = 'satisfaction'
+), units as (
+    select deployment_id, is_after, unit,
+        case when metric = 'cost' and count(value) < count(*) then null else avg(value) end as value
+    from work group by deployment_id, metric, is_after, unit
+)
+select deployment_id, is_after, count(value)::int as n, avg(value) as mean, var_samp(value) as variance
+from units where value is not null
+group by deployment_id, is_after

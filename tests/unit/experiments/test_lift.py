@@ -6,8 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import ttest_ind
 
-from prisma_assets.domain.experiments.lift import Effect, kept, shrunk, spread_of_effects
+from prisma_assets.domain.experiments.lift import (
+    FEWEST_UNITS,
+    Effect,
+    Period,
+    before_after,
+    kept,
+    shrunk,
+    spread_of_effects,
+)
 from prisma_assets.domain.experiments.metric import Direction
 
 
@@ -64,3 +73,36 @@ def test_an_improvement_that_may_be_harm_is_named(realised, direction, said):
     """By the metric's own direction."""
     assert kept(realised, direction) == said
     assert math.isfinite(realised.deviation if realised else 0.0)
+
+
+def period(values) -> Period:
+    return Period(n=len(values), mean=float(np.mean(values)), variance=float(np.var(values, ddof=1)))  # fmt: skip
+
+
+def test_before_and_after_is_welchs_interval():
+    """As scipy has it: two samples of unequal size and spread."""
+    rng = np.random.default_rng(3)
+    before, after = rng.normal(3.0, 1.0, 40), rng.normal(3.4, 0.5, 90)
+    expected = ttest_ind(after, before, equal_var=False).confidence_interval(0.95)
+
+    found = before_after(period(before), period(after), is_log=False)
+
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert found.value == pytest.approx(after.mean() - before.mean())
+
+
+def test_before_and_after_of_logarithms_is_a_relative_change():
+    """Half of the time everywhere: 50 % less, and nothing varies."""
+    before, after = (Period(n=50, mean=math.log(ms), variance=0.0) for ms in (800, 400))
+
+    assert before_after(before, after, is_log=True) == Effect(value=-0.5, low=-0.5, high=-0.5)
+
+
+@pytest.mark.parametrize("n", [0, 1, FEWEST_UNITS - 1])
+def test_few_units_before_or_after_are_no_data(n):
+    many, few = Period(n=500, mean=1.0, variance=1.0), Period(n=n, mean=1.0, variance=None)
+
+    assert before_after(many, few, is_log=False) is None
+    assert before_after(few, many, is_log=False) is None
+    assert before_after(None, many, is_log=False) is None
