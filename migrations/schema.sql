@@ -85,6 +85,7 @@ CREATE TABLE ab_tests (
     approved_role           text,
     approved_at             timestamptz,
     kind                    text NOT NULL DEFAULT 'experiment' CHECK (kind IN ('experiment', 'rollout')),  -- a rollout assigns work like an experiment
+    mode                    text NOT NULL DEFAULT 'live' CHECK (mode IN ('live', 'paired')),  -- paired: on tasks with known answers, never on live work
     CONSTRAINT ab_tests_primary_is_measured CHECK (primary_metric = ANY (metrics)),
     CONSTRAINT ab_tests_ends_after_start CHECK (ended_at >= started_at),
     CONSTRAINT ab_tests_interval CHECK (ci_low <= ci_high),
@@ -148,7 +149,8 @@ CREATE TABLE improvement_deployments (
     offline_evidence jsonb,  -- comparison on past tasks
     CONSTRAINT improvement_deployments_changes_version CHECK (from_version <> to_version),
     CONSTRAINT improvement_deployments_risk_was_tested CHECK (
-        CASE risk_level WHEN 'low' THEN true WHEN 'medium' THEN ab_test_id IS NOT NULL ELSE offline_evidence IS NOT NULL END),
+        CASE risk_level WHEN 'low' THEN true WHEN 'medium' THEN ab_test_id IS NOT NULL
+            ELSE num_nonnulls(offline_evidence, ab_test_id) > 0 END),
     CONSTRAINT improvement_deployments_auto_is_low_risk CHECK (NOT auto_deployed OR risk_level = 'low'),
     CONSTRAINT improvement_deployments_second_person CHECK (approved_by <> created_by),
     CONSTRAINT improvement_deployments_approved CHECK (
@@ -812,6 +814,21 @@ BEGIN
     RAISE EXCEPTION 'rows of % are evidence: they are added, never changed', TG_TABLE_NAME;
 END $$;
 CREATE TRIGGER experiment_verdicts_stay BEFORE UPDATE OR DELETE ON experiment_verdicts
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+-- What both versions of an experiment did on one task with a known answer.
+CREATE TABLE paired_outcomes (
+    paired_outcome_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,  -- the order in which pairs are looked at
+    ab_test_id        uuid NOT NULL REFERENCES ab_tests,
+    task              text NOT NULL CHECK (task <> ''),
+    task_sha256       text NOT NULL CHECK (task_sha256 ~ '^[0-9a-f]{64}$'),  -- of what was asked and of the known answer
+    control           jsonb NOT NULL CHECK (jsonb_typeof(control) = 'object'),  -- {metric: value}; null: it has none
+    treatment         jsonb NOT NULL CHECK (jsonb_typeof(treatment) = 'object'),
+    price_version     text,
+    done_at           timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT paired_outcomes_once UNIQUE (ab_test_id, task)
+);
+CREATE TRIGGER paired_outcomes_stay BEFORE UPDATE OR DELETE ON paired_outcomes
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 -- Rules people set, beside those that ship.

@@ -1,6 +1,7 @@
 """How the gateway learns that a call is part of an experiment. Who is assigned to what is decided elsewhere."""
 
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 from prisma_assets.agents.contract import AgentTask, Arm
 
@@ -13,3 +14,6 @@ class Arms(Protocol):
 
     async def expose(self, arm: Arm, task: AgentTask) -> None:
         """Record that the unit met its version, before the call: what never answers was met, too."""
+
+    def beside(self, task: AgentTask, version: str) -> Coroutine[Any, Any, None] | None:
+        """What is written of an answered call, for the version that is tried in its shadow; None: nothing. Nobody waits for it."""

@@ -182,12 +182,19 @@ class AgentGateway:
             if isinstance(outcome, AgentResult):
                 along = conclude(outcome) if conclude is not None else None
                 await asyncio.shield(self._write(_entry(pool, task, number, outcome), along))
+                self._tell_shadow(pool.card, task)
                 return outcome
             await asyncio.shield(self._write(_entry(pool, task, number, outcome)))
             if number > task.max_retries or not is_retryable(outcome.error):
                 raise outcome.error
             await self._backoff.pause(number)
             number += 1
+
+    def _tell_shadow(self, card: AgentCard, task: AgentTask) -> None:
+        """Have the task kept for the version in its shadow, which does it later and elsewhere."""
+        kept = self._arms.beside(task, card.version) if self._arms is not None else None
+        if kept is not None:
+            self._start(kept)
 
     async def _attempt(
         self, pool: InstancePool, task: AgentTask, number: int

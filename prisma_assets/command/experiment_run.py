@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from prisma_assets.command.experiment_run_paired import run
 from prisma_assets.command.output import AsJson, answer, note, say, table
 from prisma_assets.domain.errors import InputError
 from prisma_assets.settings import Settings
@@ -21,7 +22,7 @@ Who = Annotated[str, typer.Option("--as", metavar="USER", help="Who you are.")]
 
 def add_to(group: typer.Typer) -> None:
     """Add these commands to the group `experiment`."""
-    for command in (create, start, list_, show, evaluate, report, stop, replay):
+    for command in (create, start, run, list_, show, evaluate, report, stop, replay):
         group.command(command.__name__.removesuffix("_"))(command)
 
 
@@ -52,7 +53,7 @@ def create(
     ] = None,
     split: Annotated[float | None, typer.Option(help="Share of variant B.")] = None,
     unit: Annotated[str | None, typer.Option(help="What is assigned: task, user or engagement.")] = None,
-    risk: Annotated[str | None, typer.Option(help="low or medium.")] = None,
+    risk: Annotated[str | None, typer.Option(help="low, medium or high.")] = None,
     min_hours: Annotated[int | None, typer.Option(help="Least duration.")] = None,
     max_days: Annotated[int | None, typer.Option(help="Longest duration.")] = None,
     outcome_hours: Annotated[float | None, typer.Option(help="A unit is read so long after its exposure.")] = None,
@@ -289,7 +290,7 @@ async def _known(database: "Database", test: str) -> dict[str, Any]:
 
 
 _SHOWN = (
-    "ab_test_id", "name", "agent_id", "hypothesis", "status", "risk_level", "control_version", "treatment_version",
+    "ab_test_id", "name", "agent_id", "hypothesis", "status", "mode", "risk_level", "control_version", "treatment_version",
     "variant_b_changes", "metric_plan", "primary_metric", "assignment_unit", "min_samples_per_variant", "min_duration_hours",
     "max_duration_days", "outcome_hours", "max_blocks", "power_statement", "opportunity_id", "created_by", "approved_by",
     "started_at", "ended_at", "verdict", "reason", "units", "effect", "ci_low", "ci_high", "decision", "decided_by",

@@ -112,6 +112,9 @@ class ExecutionArms:
             await expose(self.database, exposure)
             self._met.add(met)
 
+    def beside(self, task: AgentTask, version: str) -> None:
+        """Nothing is tried in the shadow of live work."""
+
 
 async def execution_arms(
     database: Database, execution: Execution, registry: AgentRegistry

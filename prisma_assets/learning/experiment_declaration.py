@@ -71,7 +71,8 @@ async def declare(
         control = AgentCard.model_validate_json(live) if live else card
         check_plan(plan, subject_of(control), control=changeable(control))
         baseline = await past(store, plan)
-        if said := list(unrecorded(plan, baseline)):
+        # Of high risk it is run on tasks with known answers, which record what they measure.
+        if plan.risk != "high" and (said := list(unrecorded(plan, baseline))):
             raise InputError(f"experiment '{plan.name}': {'; '.join(said)}")
         power = power_of(plan, baseline)
         plan = _with_maximum(plan, power)
@@ -168,6 +169,12 @@ async def start(
 
 
 def _check_waits(found: Row) -> None:
+    if found["risk_level"] == "high" or found["mode"] == "paired":
+        why = "a change of high risk" if found["risk_level"] == "high" else "one that was run on tasks with known answers"  # fmt: skip
+        raise InputError(
+            f"experiment '{found['name']}' cannot start: {why} is never tried on client files; `experiment run {found['ab_test_id']}` "
+            "compares both versions on tasks with known answers"
+        )
     if found["status"] not in ("draft", "approved"):
         raise InputError(f"experiment '{found['name']}' is {found['status']}; only one that has not begun can start")  # fmt: skip
     if found["treatment_version"] is None:

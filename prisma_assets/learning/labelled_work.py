@@ -3,7 +3,7 @@
 What to try on them belongs to `candidate`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,7 @@ def measured_tasks(agent_id: str) -> tuple[str, ...]:
 @dataclass(frozen=True)
 class _Books:
     folder: Path
-    planted: tuple["PlantedError", ...]
+    mark: Callable[[Mapping[str, object]], Mark]
 
 
 class LabelledWork(AbstractContextManager["LabelledWork"]):
@@ -90,7 +90,7 @@ class LabelledWork(AbstractContextManager["LabelledWork"]):
             )  # fmt: skip
             done = await self._provider.call(await self._provider.start(card), card, asked)
             steps[step_id] = done.outputs
-        return _mark(steps["a07"], books.planted)
+        return books.mark(steps["a07"])
 
     def _written(self, number: int) -> _Books:
         from prisma_assets.domain.audit.score import parse_planted
@@ -99,14 +99,24 @@ class LabelledWork(AbstractContextManager["LabelledWork"]):
         # Books of different searches differ: a hold-out that was seen before is none.
         made = write_sample(self._root / f"task{number}", seed=self._seed * 1_000 + number, lines=LINES)  # fmt: skip
         text = made.planted_file.read_text(encoding="utf-8")
-        found = _Books(made.folder, parse_planted(text, file=made.planted_file.name))
+        mark = selection_of(parse_planted(text, file=made.planted_file.name))
+        assert mark is not None  # noqa: S101 - the sample plants such errors
+        found = _Books(made.folder, mark)
         self._books[number] = found
         return found
 
 
-def _mark(outputs: Mapping[str, object], planted: tuple["PlantedError", ...]) -> Mark:
-    selected = outputs["je_selection"]
-    assert isinstance(selected, list)  # noqa: S101 - the procedure's own output
-    errors = frozenset(p.record_id for p in planted if p.kind in _SOUGHT)
-    others = frozenset(p.record_id for p in planted) - errors
-    return selection_mark(selected, errors, neutral=others)
+def selection_of(
+    planted: Iterable["PlantedError"],
+) -> Callable[[Mapping[str, object]], Mark] | None:
+    """What the entries selected from books are worth, given the errors in them; None: there is none to select."""
+    known = list(planted)
+    errors = frozenset(p.record_id for p in known if p.kind in _SOUGHT)
+    others = frozenset(p.record_id for p in known) - errors
+
+    def mark(outputs: Mapping[str, object]) -> Mark:
+        selected = outputs["je_selection"]
+        assert isinstance(selected, list)  # noqa: S101 - the procedure's own output
+        return selection_mark(selected, errors, neutral=others)
+
+    return mark if errors else None

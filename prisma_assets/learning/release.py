@@ -33,6 +33,7 @@ from prisma_assets.domain.experiments.running import metric_json
 from prisma_assets.domain.notification.notification import Notification
 from prisma_assets.learning.experiment_declaration import known
 from prisma_assets.learning.experiment_evaluation import data_behind, plan_sha256
+from prisma_assets.learning.paired_run import pairs_behind
 from prisma_assets.store.database import Database, Transaction
 from prisma_assets.store.deployment import (
     ROLLING,
@@ -43,6 +44,7 @@ from prisma_assets.store.deployment import (
 )
 from prisma_assets.store.experiment import ExperimentStore, is_uuid
 from prisma_assets.store.notification import NotificationStore
+from prisma_assets.store.paired import PAIRED
 
 GUARDRAILS: Mapping[str, float] = {
     "response_time": 0.25,
@@ -211,7 +213,8 @@ async def check_proof(database: Database, deployment: Deployment) -> None:
 async def _check_data(store: ExperimentStore, ab_test_id: str, verdict: Mapping[str, Any]) -> None:
     """Count the experiment anew from its units: a verdict is worth what the data it names are."""
     row = await known(store, ab_test_id)
-    found = await data_behind(store, row, as_of=verdict["as_of"])
+    behind = pairs_behind(store.source, row, as_of=verdict["as_of"]) if row["mode"] == PAIRED else data_behind(store, row, as_of=verdict["as_of"])  # fmt: skip
+    found = await behind
     if found != verdict["data_sha256"] or plan_sha256(row) != verdict["plan_sha256"]:
         what = "data" if found != verdict["data_sha256"] else "declaration"
         raise InputError(
@@ -285,12 +288,12 @@ def _risk(proposal: Proposal, changes: Mapping[str, Any], card: AgentCard) -> Ri
 
 async def _proof(database: Database, proposal: Proposal, risk: Risk) -> dict[str, Any]:
     """What the deployment rests on, by the way its risk has to go."""
-    if WAYS[risk].proof == "offline":
+    if WAYS[risk].proof == "offline" and proposal.ab_test_id is None:
         said = (proposal.offline_evidence or {}).get("verdict")
         if said != "adopt":
             raise InputError(
                 f"a change of high risk needs a comparison on past tasks that says adopt, not {said or 'none'}; "
-                "`experiment analyse FILE --paired-by TASK --json` makes one"
+                "`experiment run` makes one, and `experiment analyse FILE --paired-by TASK --json` of work done elsewhere"
             )
         return {}
     if proposal.ab_test_id is None:
@@ -304,6 +307,12 @@ async def _proof(database: Database, proposal: Proposal, risk: Risk) -> dict[str
         raise InputError(
             f"experiment '{test['name']}' tried version {test['treatment_version']} and says "
             f"{test['verdict'] or 'nothing yet'}; only what it adopts can be deployed on its word"
+        )
+    wanted = {"experiment": "live", "offline": PAIRED}.get(WAYS[risk].proof, test["mode"])
+    if test["mode"] != wanted:
+        where = "on tasks with known answers" if wanted == PAIRED else "on live work"
+        raise InputError(
+            f"experiment '{test['name']}' was not run {where}, as a change of {risk} risk asks for"
         )
     store = ExperimentStore(source=database)
     latest = (await store.verdicts(proposal.ab_test_id))[-1]

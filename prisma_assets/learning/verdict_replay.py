@@ -6,8 +6,10 @@ from datetime import date, datetime
 
 from prisma_assets.domain.experiments.running import RunningExperiment
 from prisma_assets.learning.experiment_evaluation import outcome_of, started_of
+from prisma_assets.learning.paired_run import outcomes, paired_start
 from prisma_assets.store.database import Database
 from prisma_assets.store.experiment import ExperimentStore, Row
+from prisma_assets.store.paired import PAIRED, PairedStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +64,15 @@ async def _replay_one(
     store: ExperimentStore, row: Row, verdicts: Sequence[Row], code_version: str
 ) -> list[Replayed]:
     """Units are read once, up to each verdict's moment in turn."""
-    running, last, found = RunningExperiment(started_of(row)), 0, []
+    is_paired = row["mode"] == PAIRED
+    running = RunningExperiment(paired_start(row) if is_paired else started_of(row))
+    last, found = 0, []
     for verdict in verdicts:
-        units = await store.ripe_units({row["ab_test_id"]: last}, as_of=verdict["as_of"])
-        running.take([outcome_of(unit, running.started.plan) for unit in units])
-        last = units[-1]["exposure_id"] if units else last
-        judged = running.judge(now=verdict["as_of"], version_at_work=verdict["control_version"])
+        read = _pairs if is_paired else _units
+        last = await read(store, running, row, after=last, as_of=verdict["as_of"])
+        # Pairs have no days to wait for: their moment is that of the start.
+        now = running.started.started_at if is_paired else verdict["as_of"]
+        judged = running.judge(now=now, version_at_work=verdict["control_version"])
         found.append(
             Replayed(
                 ab_test_id=row["ab_test_id"], name=row["name"], agent_id=row["agent_id"], verdict_id=verdict["verdict_id"],
@@ -77,3 +82,23 @@ async def _replay_one(
             )
         )  # fmt: skip
     return found
+
+
+async def _units(
+    store: ExperimentStore, running: RunningExperiment, row: Row, *, after: int, as_of: datetime
+) -> int:
+    """Read the live units after one, up to a moment; gives the last."""
+    units = await store.ripe_units({row["ab_test_id"]: after}, as_of=as_of)
+    running.take([outcome_of(unit, running.started.plan) for unit in units])
+    return int(units[-1]["exposure_id"]) if units else after
+
+
+async def _pairs(
+    store: ExperimentStore, running: RunningExperiment, row: Row, *, after: int, as_of: datetime
+) -> int:
+    """The same of pairs."""
+    pairs = await PairedStore(source=store.source).pairs(
+        row["ab_test_id"], after=after, as_of=as_of
+    )
+    running.take(outcomes(pairs))
+    return int(pairs[-1]["paired_outcome_id"]) if pairs else after

@@ -240,8 +240,6 @@ def _wrong_risk(plan: Plan, subject: Subject) -> Iterator[str]:
     order = list(WAYS)
     if order.index(plan.risk) < order.index(least):
         yield f"such a change of an agent of {subject.risk} risk is at least of {least} risk, not {plan.risk}"
-    if "high" in (plan.risk, least):
-        yield "a change of high risk is never tried on client files; compare both versions on past tasks (`experiment analyse --paired-by`)"
 
 
 def _wrong_unit(plan: Plan, subject: Subject) -> Iterator[str]:
