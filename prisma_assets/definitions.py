@@ -18,8 +18,7 @@ from jobs.notification import notification_job
 from jobs.sign_off_clock import sign_off_clock_job
 from prisma_assets.agents.cards import firm_cards
 from prisma_assets.agents.contract import AgentProvider
-from prisma_assets.agents.embedded.provider import EmbeddedProvider
-from prisma_assets.agents.firm import Firm
+from prisma_assets.agents.firm import Firm, product_providers
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.assets.collection import all_assets
 from prisma_assets.engine.library import TemplateLibrary, product_library
@@ -133,6 +132,6 @@ def defs() -> dg.Definitions:
     return build_defs(
         library,
         registry,
-        {"embedded": EmbeddedProvider()},
+        product_providers(),
         example_folder=str(settings.sample_folder),
     )

@@ -13,3 +13,13 @@ class Firm:
 
     registry: AgentRegistry
     providers: Mapping[str, AgentProvider]
+
+
+def product_providers() -> dict[str, AgentProvider]:
+    """What does the agents' work, by the name cards use: the same for workflows, experiments and candidates, wherever they run.
+
+    A language model joins here; whoever asks for providers has it then.
+    """
+    from prisma_assets.agents.embedded.provider import EmbeddedProvider
+
+    return {"embedded": EmbeddedProvider()}

@@ -71,14 +71,13 @@ def propose_candidate(
     An embedded agent's parameters are searched on sample engagements with planted errors (half a minute). A language model's prompt is
     rewritten from what people said, where a model is configured.
     """
-    from prisma_assets.agents.embedded.provider import EmbeddedProvider
-    from prisma_assets.agents.firm import Firm
+    from prisma_assets.agents.firm import Firm, product_providers
     from prisma_assets.command.connection import firm
     from prisma_assets.command.opportunity import one_opportunity
     from prisma_assets.learning.candidate import propose
     from prisma_assets.store.opportunity import OpportunityStore
 
-    whose = Firm(registry=firm(), providers={"embedded": EmbeddedProvider()})
+    whose = Firm(registry=firm(), providers=product_providers())
 
     async def look(database: "Database") -> dict[str, Any]:
         found = await one_opportunity(OpportunityStore(source=database), opportunity_id)
