@@ -193,6 +193,7 @@ CREATE TABLE workflow_executions (
 );
 CREATE INDEX workflow_executions_by_status ON workflow_executions (status, updated_at);
 CREATE INDEX workflow_executions_by_client ON workflow_executions (client_id, engagement_id, created_at DESC);
+CREATE INDEX workflow_executions_by_start ON workflow_executions (started_at);
 
 -- One pass of one step: who did it, from what input, what came of it, what it cost. A rework is a new iteration.
 CREATE TABLE workflow_step_executions (
@@ -232,6 +233,7 @@ CREATE TABLE workflow_step_executions (
 );
 CREATE INDEX workflow_step_executions_branches ON workflow_step_executions (workflow_execution_id, step_id, iteration) WHERE map_key <> '';
 CREATE INDEX workflow_step_executions_by_agent ON workflow_step_executions (agent_id, completed_at);
+CREATE INDEX workflow_step_executions_by_end ON workflow_step_executions (completed_at) WHERE status = 'COMPLETED';
 
 -- What people and checks say about an agent's work; each counts once.
 CREATE TABLE agent_feedback (
@@ -445,6 +447,7 @@ CREATE TABLE sign_off_requests (
     PRIMARY KEY (workflow_execution_id, step_id, iteration, number)
 );
 CREATE INDEX sign_off_requests_due ON sign_off_requests (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX sign_off_requests_expired ON sign_off_requests (expired_at) WHERE expired_at IS NOT NULL;
 
 -- Finished work that somebody had done again, and why.
 CREATE TABLE step_redos (
@@ -457,6 +460,7 @@ CREATE TABLE step_redos (
     requested_at          timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX step_redos_by_execution ON step_redos (workflow_execution_id, requested_at);
+CREATE INDEX step_redos_by_time ON step_redos (requested_at);
 
 -- What people are to be told, each once.
 CREATE TABLE notifications (
@@ -1027,7 +1031,8 @@ SELECT f.agent_id, coalesce(f.agent_version, 'unknown') AS agent_version, f.star
     md5(concat_ws('|', f.source, f.agent_id, f.agent_version, f.task_id, extract(epoch FROM f.started_at),
         f.duration_ms, f.outcome, f.error_type, f.tokens_in, f.tokens_out, f.tokens_cached, f.cost_usd, f.accuracy,
         extract(epoch FROM f.recorded_at))) AS fact_key,
-    f.task_id, f.source, f.recorded_at, f.provider, f.model, f.client_id, f.engagement_id, f.workflow_execution_id
+    f.task_id, f.source, f.recorded_at, f.provider, f.model, f.client_id, f.engagement_id, f.workflow_execution_id,
+    f.ab_test_id, f.variant
 FROM agent_run_facts f;
 
 -- Feedback with what is doubtful about it.
@@ -1200,6 +1205,55 @@ CREATE TABLE spend_daily (
     CONSTRAINT spend_daily_costs CHECK ((cost_usd IS NULL) = (unpriced = runs) AND (failed_usd IS NULL) = (failed_unpriced = failed))
 );
 CREATE INDEX spend_daily_by_day ON spend_daily (day);
+
+-- How work went, by everything people ask it by, in hours and days.
+CREATE TABLE metric_windows (
+    org_id           text NOT NULL DEFAULT 'firm',
+    dimension        text NOT NULL CHECK (dimension IN ('agent', 'version', 'domain', 'workflow', 'engagement', 'arm', 'provider', 'model', 'client')),
+    value            text,  -- NULL: the facts do not say; of a version agent@version, of an arm experiment/A or B
+    granularity      text NOT NULL CHECK (granularity IN ('1h', '1d')),
+    window_start     timestamptz NOT NULL,
+    executions       integer NOT NULL CHECK (executions >= 0),
+    errors           integer NOT NULL CHECK (errors >= 0),
+    timeouts         integer NOT NULL CHECK (timeouts >= 0),
+    error_types      jsonb NOT NULL DEFAULT '{}',  -- {type: count}
+    latency_sketch   bytea,  -- domain/learning/sketch.py, of milliseconds; NULL: no run was timed
+    busy_ms          double precision NOT NULL CHECK (busy_ms >= 0),  -- durations of all runs that began in it
+    tokens_in        bigint NOT NULL CHECK (tokens_in >= 0),
+    tokens_out       bigint NOT NULL CHECK (tokens_out >= 0),
+    tokens_cached    bigint NOT NULL CHECK (tokens_cached >= 0),
+    tokens_reasoning bigint NOT NULL CHECK (tokens_reasoning >= 0),
+    tokens_n         integer NOT NULL CHECK (tokens_n >= 0),  -- runs that reported tokens
+    cost_usd         numeric(18,6) CHECK (cost_usd >= 0),
+    unpriced         integer NOT NULL CHECK (unpriced >= 0),  -- runs without a price: cost_usd lacks theirs
+    accuracy_sum     numeric NOT NULL CHECK (accuracy_sum >= 0),
+    accuracy_n       integer NOT NULL CHECK (accuracy_n >= 0),
+    satisfaction_sum integer NOT NULL CHECK (satisfaction_sum >= 0),
+    satisfaction_n   integer NOT NULL CHECK (satisfaction_n >= 0),
+    cache_hits       integer NOT NULL CHECK (cache_hits >= 0),
+    cache_n          integer NOT NULL CHECK (cache_n >= 0),  -- runs that said whether a cache answered
+    CONSTRAINT metric_windows_one_window UNIQUE NULLS NOT DISTINCT (org_id, dimension, value, granularity, window_start),
+    CONSTRAINT metric_windows_outcomes CHECK (errors + timeouts <= executions)
+);
+CREATE INDEX metric_windows_by_window ON metric_windows (granularity, window_start, dimension);
+
+-- How much of workflows' work went without a person's correction or rework; judged when later decisions are known.
+CREATE TABLE step_windows (
+    org_id       text NOT NULL DEFAULT 'firm',
+    dimension    text NOT NULL CHECK (dimension IN ('agent', 'version', 'domain', 'workflow', 'engagement', 'arm', 'client')),
+    value        text,  -- NULL: the step does not say
+    granularity  text NOT NULL CHECK (granularity IN ('1h', '1d')),
+    window_start timestamptz NOT NULL,
+    steps        integer NOT NULL CHECK (steps >= 0),  -- passes that were completed in it
+    automated    integer NOT NULL CHECK (automated BETWEEN 0 AND steps),  -- neither corrected nor done again for a person
+    corrected    integer NOT NULL CHECK (corrected BETWEEN 0 AND steps),
+    reworked     integer NOT NULL CHECK (reworked BETWEEN 0 AND steps),
+    escalated    integer NOT NULL CHECK (escalated BETWEEN 0 AND steps),  -- nobody signed in time
+    waited_ms    double precision NOT NULL CHECK (waited_ms >= 0),  -- executions that began in it, from being asked for until then
+    waited_n     integer NOT NULL CHECK (waited_n >= 0),
+    CONSTRAINT step_windows_one_window UNIQUE NULLS NOT DISTINCT (org_id, dimension, value, granularity, window_start)
+);
+CREATE INDEX step_windows_by_window ON step_windows (granularity, window_start, dimension);
 
 -- Invoices of providers beside what was recorded; a match is added, never changed.
 CREATE TABLE invoice_matches (
