@@ -20,6 +20,7 @@ from prisma_assets.web.home_page import home_routes
 from prisma_assets.web.learning_page import learning_routes
 from prisma_assets.web.live import Changes, live_routes
 from prisma_assets.web.page import Pages, static_routes
+from prisma_assets.web.shared_page import SharedPages
 from prisma_assets.web.start_page import start_routes
 from prisma_assets.web.workflow_page import workflow_routes
 
@@ -44,17 +45,22 @@ def dashboard_routes(
     dashboards = Dashboards(registry, Settings.from_environ().dashboards)
     counted = Counted(database)
     fleet = Fleet(database, counted)
+    shared = SharedPages(changes)
     return [
         *static_routes(),
         *live_routes(changes),
-        *home_routes(pages, database),
-        *agent_routes(pages, database, registry, fleet),
-        *cost_routes(pages, database, fleet, counted),
-        *learning_routes(pages, database),
-        *alert_routes(pages, database, registry),
-        *experiment_routes(pages, database, registry),
-        *domain_routes(pages, fleet, dashboards),
-        *workflow_routes(pages, engine),
-        *start_routes(pages, engine),
+        *shared.share(
+            [
+                *home_routes(pages, database),
+                *agent_routes(pages, database, registry, fleet),
+                *cost_routes(pages, database, fleet, counted),
+                *learning_routes(pages, database),
+                *alert_routes(pages, database, registry),
+                *experiment_routes(pages, database, registry),
+                *domain_routes(pages, fleet, dashboards),
+                *workflow_routes(pages, engine),
+                *start_routes(pages, engine),
+            ]
+        ),
         Mount(step_page.PREFIX, step_page.step_pages(pages, FeedbackIntake(registry), database)),
     ]

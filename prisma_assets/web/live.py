@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
@@ -61,6 +61,13 @@ class Changes:
         self._database = database
         self._readers: set[_Reader] = set()
         self._tasks: list[asyncio.Task[None]] = []
+        self._hearers: list[Callable[[str], None]] = []
+        self.is_looking = False
+        """Whether every change from now on will be told."""
+
+    def hear(self, tell: Callable[[str], None]) -> None:
+        """Have this called with the topic of each change, before any open page is told."""
+        self._hearers.append(tell)
 
     @contextlib.contextmanager
     def read(self, topics: Collection[str]) -> Iterator[_Reader]:
@@ -83,11 +90,14 @@ class Changes:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _stop(self) -> None:
+        self.is_looking = False
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
 
     def _tell(self, topic: str) -> None:
+        for tell in self._hearers:
+            tell(topic)
         for reader in self._readers:
             reader.tell(topic)
 
@@ -103,6 +113,7 @@ class Changes:
                     if before is not None and markers[topic] != before[topic]:
                         self._tell(topic)
                 before = markers
+                self.is_looking = True
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _listen(self) -> None:
