@@ -8,6 +8,7 @@ from prisma_assets.assets.drill import drill_assets
 from prisma_assets.assets.experiment import experiment_assets
 from prisma_assets.assets.feedback import feedback_assets
 from prisma_assets.assets.ledger import ledger_assets
+from prisma_assets.assets.metric_window import metric_window_assets
 from prisma_assets.assets.metrics import metric_assets
 from prisma_assets.assets.opportunity import opportunity_assets
 from prisma_assets.assets.replay import replay_assets
@@ -22,6 +23,7 @@ def all_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
         *source_specs(),
         *feedback_assets(),
         *metric_assets(),
+        *metric_window_assets(),
         *trend_assets(),
         *cost_assets(),
         *theme_assets(),
