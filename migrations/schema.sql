@@ -1135,17 +1135,22 @@ CREATE TABLE feedback_signals (
 );
 CREATE INDEX step_sign_offs_against ON step_sign_offs (decided_at) WHERE decision <> 'approve';
 
--- People who sign in with a password.
+-- People who sign in with a password, or by the firm's identity provider.
 CREATE TABLE users (
     user_name       text PRIMARY KEY CHECK (user_name ~ '^[a-z0-9][a-z0-9._@-]{0,99}$'),
     org_id          text NOT NULL DEFAULT 'firm',
-    password_hash   text NOT NULL CHECK (password_hash LIKE '$argon2id$%'),
+    password_hash   text CHECK (password_hash LIKE '$argon2id$%'),
     roles           text[] NOT NULL CHECK (cardinality(roles) > 0),
     failed_attempts integer NOT NULL DEFAULT 0 CHECK (failed_attempts >= 0),  -- since the last success
     locked_until    timestamptz,
     disabled_at     timestamptz,
     created_by      text NOT NULL CHECK (created_by <> ''),
-    created_at      timestamptz NOT NULL DEFAULT clock_timestamp()
+    created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    issuer          text,  -- with the subject what the provider knows somebody by; NULL: a password alone
+    subject         text,
+    CONSTRAINT users_by_subject UNIQUE (issuer, subject),
+    CONSTRAINT users_can_sign_in CHECK (
+        (issuer IS NULL) = (subject IS NULL) AND (password_hash IS NOT NULL OR subject IS NOT NULL))
 );
 
 -- Browsers that are signed in; the cookie holds the token, the database its hash.

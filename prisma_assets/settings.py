@@ -9,6 +9,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from prisma_assets.domain.errors import InputError
+from prisma_assets.domain.guardrails.identity import ClaimRules
+from prisma_assets.domain.guardrails.role import Role
 
 DEFAULT_HOME = ".prisma"
 DEFAULT_PORT = 3000
@@ -60,6 +62,22 @@ class WebhookSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OidcSettings:
+    """The firm's identity provider, and how it knows this product."""
+
+    issuer: str
+    client_id: str
+    rules: ClaimRules
+    client_secret: str | None = field(default=None, repr=False)
+    """None: a public client, which proves itself by PKCE alone (RFC 7636)."""
+
+    @property
+    def host(self) -> str:
+        """What the button calls it."""
+        return urlsplit(self.issuer).netloc
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Where the product keeps its data, which database it uses and where it answers."""
 
@@ -82,6 +100,8 @@ class Settings:
     """PRISMA_SMTP_URL, PRISMA_MAIL_FROM, PRISMA_MAIL_TO. None: no e-mail is sent."""
     webhook: WebhookSettings | None = None
     """PRISMA_WEBHOOK_URL, PRISMA_WEBHOOK_SECRET. None: nothing is posted."""
+    oidc: OidcSettings | None = None
+    """PRISMA_OIDC_ISSUER and what begins like it. None: people sign in with a password of ours."""
 
     @property
     def sample_folder(self) -> Path:
@@ -106,6 +126,7 @@ class Settings:
             warm=_switch("PRISMA_WARM", given.get("PRISMA_WARM", "1")),
             mail=_mail(given),
             webhook=_webhook(given),
+            oidc=_oidc(given),
         )
 
 
@@ -238,3 +259,54 @@ def _webhook(given: Mapping[str, str]) -> WebhookSettings | None:
             "PRISMA_WEBHOOK_URL sends clients' matters over the network in the clear; use https://."
         )
     return WebhookSettings(url=url, secret=secret)
+
+
+def _oidc(given: Mapping[str, str]) -> OidcSettings | None:
+    issuer, client_id = given.get("PRISMA_OIDC_ISSUER"), given.get("PRISMA_OIDC_CLIENT_ID")
+    groups = given.get("PRISMA_OIDC_ROLES")
+    if issuer is None or client_id is None or groups is None:
+        if any(name.startswith("PRISMA_OIDC_") for name in given):
+            raise InputError(
+                "PRISMA_OIDC_ISSUER, PRISMA_OIDC_CLIENT_ID and PRISMA_OIDC_ROLES go together; set all three or none."
+            )
+        return None
+    parts = urlsplit(issuer)
+    is_safe = parts.scheme == "https" or (
+        parts.scheme == "http" and is_loopback(parts.hostname or "")
+    )
+    if not is_safe or not parts.hostname or parts.query or parts.fragment:
+        raise InputError(
+            f"PRISMA_OIDC_ISSUER is '{issuer}'; write the issuer as the provider's discovery document does, with https."
+        )
+    rules = ClaimRules(
+        name_claim=given.get("PRISMA_OIDC_NAME_CLAIM", "preferred_username"),
+        roles_claim=given.get("PRISMA_OIDC_ROLES_CLAIM", "groups"),
+        roles=_groups(groups),
+    )
+    return OidcSettings(
+        issuer=issuer, client_id=client_id, client_secret=_oidc_secret(given), rules=rules
+    )
+
+
+def _oidc_secret(given: Mapping[str, str]) -> str | None:
+    file = given.get("PRISMA_OIDC_CLIENT_SECRET_FILE")
+    if file is None:
+        return given.get("PRISMA_OIDC_CLIENT_SECRET")
+    try:
+        return _absolute(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"PRISMA_OIDC_CLIENT_SECRET_FILE cannot be read: {error}") from error
+
+
+def _groups(value: str) -> dict[str, tuple[Role, ...]]:
+    found: dict[str, tuple[Role, ...]] = {}
+    for pair in value.split(","):
+        group, equals, role = (part.strip() for part in pair.rpartition("="))
+        if not equals or not group or role not in Role.__members__:
+            raise InputError(
+                f"PRISMA_OIDC_ROLES holds '{pair.strip()}'; write group=ROLE with commas between, where a role is one of {', '.join(Role)}."
+            )
+        if Role(role) is Role.SERVICE_ACCOUNT:
+            raise InputError("PRISMA_OIDC_ROLES gives SERVICE_ACCOUNT to people; programs sign in by token.")  # fmt: skip
+        found[group] = (*found.get(group, ()), Role(role))
+    return found

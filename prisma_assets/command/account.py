@@ -51,10 +51,10 @@ def list_users(as_json: AsJson = False) -> None:
         say("No user is there yet; `prisma-assets user add NAME --role MANAGER`.")
     else:
         rows = [
-            (u["user_name"], ", ".join(u["roles"]), "out" if u["disabled_at"] else "", u["created_by"])
+            (u["user_name"], ", ".join(u["roles"]), u["issuer"] or "password", "out" if u["disabled_at"] else "", u["created_by"])
             for u in found
         ]  # fmt: skip
-        table(("name", "roles", "", "added by"), rows)
+        table(("name", "roles", "signs in by", "", "added by"), rows)
 
 
 @user.command("roles")
@@ -70,6 +70,22 @@ def set_password(name: Name, as_json: AsJson = False) -> None:
     password = _password()
     _ask(lambda accounts: accounts.change_user(name, password=password))
     _said(f"{name} has another password", as_json, name=name)
+
+
+@user.command("bind")
+def bind_user(
+    name: Name,
+    subject: Annotated[
+        str, typer.Argument(metavar="SUBJECT", help="The provider's `sub` of them.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Let a user sign in by the firm's identity provider, under the name there is."""
+    oidc = Settings.from_environ().oidc
+    if oidc is None:
+        raise InputError("no identity provider is set; set PRISMA_OIDC_ISSUER (docs/sign-in.md)")
+    _ask(lambda accounts: accounts.bind_user(name, issuer=oidc.issuer, subject=subject))
+    _said(f"{name} signs in by {oidc.host}", as_json, name=name, issuer=oidc.issuer, subject=subject)  # fmt: skip
 
 
 @user.command("disable")

@@ -7,6 +7,7 @@ import hmac
 import os
 import re
 import secrets
+import shlex
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from prisma_assets.domain.errors import InputError
+from prisma_assets.domain.guardrails.identity import Identity
 from prisma_assets.domain.guardrails.role import Permission, Role
 from prisma_assets.domain.guardrails.visitor import Visitor
 from prisma_assets.store.account import AccountStore, NewToken
@@ -35,6 +37,7 @@ TOKEN_PREFIX = "prisma_"  # noqa: S105 - what scanners for leaked secrets look f
 DEVELOPMENT_NAME = "developer"
 DEVELOPMENT_ROLES = (Role.SYSTEM_ADMIN, Role.PARTNER, Role.EQR, Role.TECHNICAL_REVIEWER)
 """Whoever owns the data folder owns its database too; roles keep nothing from them."""
+_SWITCHED_OFF = "This account is switched off; ask whoever runs Prisma Assets."
 _KEY_FILE = "sign-in.key"
 _NAME = re.compile(r"^[a-z0-9][a-z0-9._@-]{0,99}$")
 
@@ -128,7 +131,8 @@ class Accounts:
         async with self.database.transaction() as transaction:
             store = AccountStore(transaction)
             user = await store.user_to_check(name)
-            is_right = await _matches(user["password_hash"] if user else _nobody(), password)
+            hashed = user["password_hash"] if user else None
+            is_right = await _matches(hashed or _nobody(), password)
             refusal = _refusal(user, is_right=is_right, at=at)
             if user and not _is_locked(user, at):
                 failed = 0 if is_right else user["failed_attempts"] + 1
@@ -137,6 +141,36 @@ class Accounts:
         if refusal is not None:
             raise SignInRefusedError(refusal)
         return await self._open(name, user_name=name)
+
+    async def sign_in_outside(self, person: Identity) -> str:
+        """Open a session for somebody whom the identity provider has signed in; gives its token.
+
+        The first time makes the account. Roles are those the provider's groups give now; when they differ from
+        the last, older sessions end.
+
+        Raises:
+            SignInRefusedError: No group gives a role, the account is switched off, or the name is somebody else's here.
+        """
+        async with self.database.transaction() as transaction:
+            name, refusal = await _known_outsider(AccountStore(transaction), person)
+        if refusal is not None:
+            raise SignInRefusedError(refusal)
+        return await self._open(name, user_name=name)
+
+    async def bind_user(self, name: str, *, issuer: str, subject: str) -> None:
+        """Let a user sign in by the identity provider from now on, under the name there is.
+
+        Raises:
+            InputError: Nobody has the name, or the subject is another user already.
+        """
+        async with self.database.transaction() as transaction:
+            store = AccountStore(transaction)
+            known = await store.user_of_subject(issuer, subject)
+            if known is not None and known["user_name"] != name:
+                raise InputError(f"the subject '{subject}' is the user '{known['user_name']}' already; nobody is two")  # fmt: skip
+            if not await store.bind_user(name, issuer=issuer, subject=subject):
+                raise InputError(f"nobody is called '{name}'; `prisma-assets user list`")
+            await store.end_sessions(user_name=name)
 
     async def open_development(self, key: str, home: Path) -> str | None:
         """A session for whoever holds the key of the data folder; None when it is another."""
@@ -229,6 +263,43 @@ def _known_scopes(scopes: Sequence[str]) -> list[str]:
     return sorted(set(scopes))
 
 
+async def _known_outsider(store: AccountStore, person: Identity) -> tuple[str, str | None]:
+    """The person's name here, and why they may not come in; what ends with a refusal ends for good."""
+    known = await store.user_of_subject(person.issuer, person.subject)
+    name = known["user_name"] if known else person.name
+    refusal = _refusal_outside(known, person)
+    if known is None:
+        if refusal is None and not await store.add_user_of_subject(
+            name, issuer=person.issuer, subject=person.subject, roles=person.roles
+        ):
+            refusal = _taken(person)
+    elif refusal is not None:
+        await store.end_sessions(user_name=name)
+    elif known["roles"] != list(person.roles):
+        await store.change_user(name, roles=person.roles)
+        await store.end_sessions(user_name=name)
+    return name, refusal
+
+
+def _refusal_outside(known: dict[str, Any] | None, person: Identity) -> str | None:
+    if known is not None and known["disabled_at"] is not None:
+        return _SWITCHED_OFF
+    if not person.roles:
+        groups = ", ".join(person.groups) or "none"
+        return (
+            f"You are signed in as {person.name}, but none of your groups gives a role here (yours: {groups}). "
+            "Ask whoever runs Prisma Assets to put you into one of PRISMA_OIDC_ROLES."
+        )
+    return None
+
+
+def _taken(person: Identity) -> str:
+    return (
+        f"There is a user '{person.name}' here already, who has not been bound to you. If that is you, ask whoever runs "
+        f"Prisma Assets for `prisma-assets user bind {person.name} {shlex.quote(person.subject)}`."
+    )
+
+
 def _is_locked(user: dict[str, Any], at: datetime) -> bool:
     return user["locked_until"] is not None and user["locked_until"] > at
 
@@ -245,7 +316,7 @@ def _refusal(user: dict[str, Any] | None, *, is_right: bool, at: datetime) -> st
     if not is_right:
         return wrong
     if user["disabled_at"] is not None:
-        return "This account is switched off; ask whoever runs Prisma Assets."
+        return _SWITCHED_OFF
     return None
 
 

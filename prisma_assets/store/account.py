@@ -33,6 +33,24 @@ class AccountStore:
         params = {"name": name, "password_hash": password_hash, "roles": list(roles), "by": by}
         return await self.source.execute("insert_user", params) == 1
 
+    async def user_of_subject(self, issuer: str, subject: str) -> Row | None:
+        """Whom an identity provider's subject is here, held until the transaction ends."""
+        params = {"issuer": issuer, "subject": subject}
+        rows = await self.source.fetch("user_of_subject", params)
+        return rows[0] if rows else None
+
+    async def add_user_of_subject(
+        self, name: str, *, issuer: str, subject: str, roles: Sequence[str]
+    ) -> bool:
+        """Store somebody whom an identity provider signs in; False when the name is taken."""
+        params = {"name": name, "issuer": issuer, "subject": subject, "roles": list(roles)}
+        return await self.source.execute("insert_user_of_subject", params) == 1
+
+    async def bind_user(self, name: str, *, issuer: str, subject: str) -> bool:
+        """Let a user be this subject; False when nobody has the name."""
+        params = {"name": name, "issuer": issuer, "subject": subject}
+        return await self.source.execute("bind_user", params) == 1
+
     async def users(self) -> list[Row]:
         """Everybody, by name."""
         return await self.source.fetch("users")

@@ -141,6 +141,7 @@ class Stack:
                     entrance=web.Entrance(
                         Door(port=self._port, public_url=self._settings.public_url),
                         self._settings.home,
+                        self._settings.oidc,
                     ),
                     socket_path=socket,
                     database_url=urls.prisma,

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prisma_assets.settings import OidcSettings
 from prisma_assets.web.app import HealthCheck, create_app
 from prisma_assets.web.sign_in import Door
 from resources.code_location import wait_for_code_server
@@ -35,6 +36,8 @@ class Entrance:
 
     door: Door
     home: Path
+    oidc: OidcSettings | None = None
+    """The firm's identity provider."""
 
 
 def serve(
@@ -89,6 +92,7 @@ def _build(
     from prisma_assets.web.api import PREFIX, create_api
     from prisma_assets.web.dashboard import dashboard_routes
     from prisma_assets.web.live import Changes
+    from prisma_assets.web.oidc import Provider
     from prisma_assets.web.page import Pages
     from prisma_assets.web.problem_page import problem_pages
     from prisma_assets.web.prometheus import metrics_routes
@@ -102,6 +106,7 @@ def _build(
     database = Database(database_url, max_size=WEB_CONNECTIONS)
     changes = Changes(bus, database)
     pages, accounts = Pages(), Accounts(database)
+    provider = Provider(entrance.oidc) if entrance.oidc else None
 
     async def close() -> None:
         await changes.aclose()
@@ -115,7 +120,7 @@ def _build(
         pages=[
             Mount(PREFIX, create_api(engine, agents)),
             Route(PATH, create_traces(SpanIntake(agents, database))),
-            *SignInPages(pages, accounts, entrance.door, entrance.home).routes(),
+            *SignInPages(pages, accounts, entrance.door, entrance.home, provider).routes(),
             *dashboard_routes(pages, database, registry=agents, changes=changes, engine=engine),
             *metrics_routes(database),
         ],

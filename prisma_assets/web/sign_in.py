@@ -20,10 +20,16 @@ from prisma_assets.web.problem import problem
 from prisma_assets.web.session import SCOPE_KEY
 
 SIGN_IN = "/sign-in"
+OIDC, OIDC_BACK, OIDC_LEAVE = f"{SIGN_IN}/oidc", f"{SIGN_IN}/oidc/callback", f"{SIGN_IN}/oidc/leave"
 KNOWN_SECONDS = 5.0
 """A session is read once in this time, not for each of a page's files; switching a user off takes as long to be felt."""
 MOST_KNOWN = 10_000
-_OPEN = frozenset({"/healthz", "/readyz", SIGN_IN, "/favicon.svg", "/favicon.ico", "/robots.txt"})
+_OPEN = frozenset(
+    {
+        "/healthz", "/readyz", SIGN_IN, OIDC, OIDC_BACK, OIDC_LEAVE,
+        "/favicon.svg", "/favicon.ico", "/robots.txt",
+    }
+)  # fmt: skip
 _OPEN_BELOW = ("/static/",)
 _OWN_CHECKS = ("/api/", "/v1/", "/metrics", "/sign-out")
 """Each asks for the permission and the length that go with what is sent."""

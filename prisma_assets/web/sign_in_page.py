@@ -9,8 +9,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from prisma_assets.platform.account import SESSION_FOR, Accounts, SignInRefusedError
+from prisma_assets.web.oidc import Provider
 from prisma_assets.web.page import Pages
-from prisma_assets.web.sign_in import SIGN_IN, Door
+from prisma_assets.web.sign_in import OIDC, OIDC_BACK, OIDC_LEAVE, SIGN_IN, Door
+from prisma_assets.web.sign_in_oidc import OidcPages
 
 FIRST_PAGE = "/dashboard"
 
@@ -23,14 +25,30 @@ class SignInPages:
     accounts: Accounts
     door: Door
     home: Path
+    provider: Provider | None = None
+    """None: people have passwords of ours alone."""
 
     def routes(self) -> list[BaseRoute]:
-        """`/sign-in` and `/sign-out`."""
+        """`/sign-in`, `/sign-out`, and the way by a provider where there is one."""
         return [
             Route(SIGN_IN, self.ask),
             Route(SIGN_IN, self.take, methods=["POST"]),
             Route("/sign-out", self.leave, methods=["POST"]),
+            *self._provider_routes(),
         ]
+
+    def _provider_routes(self) -> list[BaseRoute]:
+        if self.provider is None:
+            # The door lets these paths through; without a page of ours Dagster's would answer.
+            return [Route(path, self.ask) for path in (OIDC, OIDC_BACK, OIDC_LEAVE)]
+        pages = OidcPages(
+            provider=self.provider,
+            accounts=self.accounts,
+            door=self.door,
+            let_in=self._let_in,
+            refuse=lambda request, reason: self._form(request, problem=reason),
+        )
+        return pages.routes()
 
     async def ask(self, request: Request) -> Response:
         """The form; or, by the link of a laptop, a session."""
@@ -62,7 +80,7 @@ class SignInPages:
         if token := request.cookies.get(self.door.cookie):
             await self.accounts.end_session(token)
             request.app.state.sign_in.forget(token)
-        answer = RedirectResponse(SIGN_IN, status_code=303)
+        answer = RedirectResponse(f"{SIGN_IN}?left=1", status_code=303)
         answer.delete_cookie(
             self.door.cookie, httponly=True, samesite="lax", secure=self.door.is_secure
         )
@@ -78,6 +96,8 @@ class SignInPages:
             wanted=local_path(wanted or request.query_params.get("next", "")),
             problem=problem,
             allows_development=self.door.allows_development,
+            provider=self.provider.settings.host if self.provider else None,
+            has_left="left" in request.query_params,
         )
 
     def _let_in(self, token: str, wanted: str) -> Response:

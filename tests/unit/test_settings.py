@@ -150,3 +150,44 @@ def test_settings_show_no_secret_when_printed():
 
     assert "hidden" not in repr(settings)
     assert "s" * 16 not in repr(settings)
+
+
+OIDC = {
+    "PRISMA_OIDC_ISSUER": "https://id.example/realms/firm",
+    "PRISMA_OIDC_CLIENT_ID": "prisma",
+    "PRISMA_OIDC_ROLES": "audit managers=MANAGER, cn=tax=EMPLOYEE,audit managers = EQR",
+}
+
+
+def test_settings_take_an_identity_provider(tmp_path):
+    (tmp_path / "secret").write_text("s3cret\n", encoding="utf-8")
+    given = {
+        **OIDC,
+        "PRISMA_OIDC_CLIENT_SECRET_FILE": str(tmp_path / "secret"),
+        "PRISMA_OIDC_ROLES_CLAIM": "realm_access.roles",
+    }
+    found = Settings.from_environ(given).oidc
+
+    assert found is not None
+    assert (found.host, found.client_secret) == ("id.example", "s3cret")
+    assert "s3cret" not in repr(found)
+    assert (found.rules.name_claim, found.rules.roles_claim) == ("preferred_username", "realm_access.roles")  # fmt: skip
+    assert found.rules.roles == {"audit managers": ("MANAGER", "EQR"), "cn=tax": ("EMPLOYEE",)}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        pytest.param({"PRISMA_OIDC_ROLES": ""}, "go together", id="nobody would come in"),
+        pytest.param({"PRISMA_OIDC_ISSUER": ""}, "go together", id="no issuer"),
+        pytest.param({"PRISMA_OIDC_ISSUER": "http://id.example"}, "with https", id="in the clear"),
+        pytest.param({"PRISMA_OIDC_ISSUER": "id.example"}, "with https", id="no address"),
+        pytest.param({"PRISMA_OIDC_ROLES": "a"}, "group=ROLE", id="no role"),
+        pytest.param({"PRISMA_OIDC_ROLES": "a=BOSS"}, "group=ROLE", id="a role there is not"),
+        pytest.param({"PRISMA_OIDC_ROLES": "a=SERVICE_ACCOUNT"}, "by token", id="a program's role"),
+        pytest.param({"PRISMA_OIDC_CLIENT_SECRET_FILE": "/nowhere"}, "cannot be read", id="no file"),
+    ],
+)  # fmt: skip
+def test_settings_refuse_an_identity_provider_that_cannot_work(changed, said):
+    with pytest.raises(InputError, match=said):
+        Settings.from_environ({**OIDC, **changed})

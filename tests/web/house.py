@@ -14,6 +14,7 @@ from prisma_assets.domain.guardrails.role import Permission
 from prisma_assets.platform.account import Accounts, development_key
 from prisma_assets.store.database import Database
 from prisma_assets.web.app import create_app
+from prisma_assets.web.oidc import Provider
 from prisma_assets.web.page import Pages, static_routes
 from prisma_assets.web.problem_page import problem_pages
 from prisma_assets.web.session import require, visitor
@@ -50,7 +51,9 @@ async def act(request: Request) -> Response:
 class House:
     """The door on an embedded database, and ways to people it."""
 
-    def __init__(self, url: str, home: Any, public_url: str | None = None) -> None:
+    def __init__(
+        self, url: str, home: Any, public_url: str | None = None, provider: Provider | None = None
+    ) -> None:
         self.url, self.home = url, home
         self.door = Door(port=3000, public_url=public_url)
         self.database = Database(url, max_size=2)
@@ -60,7 +63,7 @@ class House:
             checks={},
             pages=[
                 *static_routes(),
-                *SignInPages(pages, accounts, self.door, home).routes(),
+                *SignInPages(pages, accounts, self.door, home, provider).routes(),
                 Route("/dashboard/who", whoami),
                 Route("/dashboard/act", act, methods=["POST"]),
             ],

@@ -71,7 +71,7 @@ def test_a_user_comes_in_and_leaves(house, client):
     assert client.get("/jobs").json()["path"] == "/jobs"
 
     kept = dict(client.cookies)
-    assert client.post("/sign-out").headers["location"] == "/sign-in"
+    assert client.post("/sign-out").headers["location"] == "/sign-in?left=1"
     client.cookies.update(kept)  # a copied cookie is worth nothing afterwards
     assert client.get("/dashboard/who").status_code == 303
 

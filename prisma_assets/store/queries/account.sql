@@ -3,9 +3,22 @@
 insert into users (user_name, password_hash, roles, created_by) values (%(name)s, %(password_hash)s, %(roles)s, %(by)s)
 on conflict do nothing
 
+-- user_of_subject --
+-- Whom an identity provider's subject is here, held until the transaction ends. Key: issuer, subject.
+select user_name, roles, disabled_at from users where issuer = %(issuer)s and subject = %(subject)s for update
+
+-- insert_user_of_subject --
+-- Somebody whom the identity provider signs in, at the first time. Rows touched: none when the name is taken.
+insert into users (user_name, issuer, subject, roles, created_by) values (%(name)s, %(issuer)s, %(subject)s, %(roles)s, %(issuer)s)
+on conflict do nothing
+
+-- bind_user --
+-- A user is this subject from now on. Rows touched: none when nobody has the name.
+update users set issuer = %(issuer)s, subject = %(subject)s where user_name = %(name)s
+
 -- users --
 -- Everybody who may or might sign in, by name. Key: user_name.
-select user_name, roles, failed_attempts, locked_until, disabled_at, created_by, created_at from users order by user_name
+select user_name, roles, failed_attempts, locked_until, disabled_at, created_by, created_at, issuer, subject from users order by user_name
 
 -- user_to_check --
 -- What a sign-in is checked against, held until the transaction ends.
