@@ -120,7 +120,7 @@ def days_between(since: date, until: date) -> Stretch:
     Raises:
         InputError: They are the wrong way round, or more than a year and a month.
     """
-    if not timedelta(0) <= until - since < timedelta(days=_MOST_PARTS):
+    if not timedelta(0) <= until - since < timedelta(days=_MOST_PARTS) or until == date.max:
         raise InputError(
             f"{since} to {until} is no window: the first day comes first, at most {_MOST_PARTS - 1} days before the last"
         )

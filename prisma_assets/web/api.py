@@ -28,6 +28,7 @@ from prisma_assets.platform.workflow import (
 from prisma_assets.store.execution_page import Cursor, execution_page
 from prisma_assets.web.alert import alert_routes
 from prisma_assets.web.api_improvement import improvement_routes
+from prisma_assets.web.api_metric import metric_routes
 from prisma_assets.web.api_model import (
     AgentList,
     ExecutionPage,
@@ -87,7 +88,7 @@ def create_api(engine: WorkflowEngine, agents: AgentRegistry) -> ASGIApp:
     for router in (
         _templates(engine), _agents(agents), _executions(engine), _acts(engine),
         alert_routes(agents, engine.database), improvement_routes(agents, engine.database),
-        spend_routes(agents, engine.database),
+        spend_routes(agents, engine.database), metric_routes(engine.database),
     ):  # fmt: skip
         api.include_router(router, dependencies=[allowed(Permission.VIEW)])
     api.add_exception_handler(PrismaError, _refused)

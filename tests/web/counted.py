@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 
 from prisma_assets.learning.known import known_agents
+from prisma_assets.learning.metric_count import roll_up_windows
 from prisma_assets.learning.roll_up import roll_up_day, roll_up_feedback, roll_up_hours
 from prisma_assets.store.database import Database
 
@@ -42,7 +43,7 @@ def count(url):
         async with Database(url, max_size=2) as database:
             today = datetime.now(UTC).date()
             for day in (today - timedelta(days=ago) for ago in (2, 1, 0)):
-                for roll_up in (roll_up_feedback, roll_up_hours, roll_up_day):
+                for roll_up in (roll_up_feedback, roll_up_hours, roll_up_day, roll_up_windows):
                     await roll_up(database, day, agents=known_agents())
 
     asyncio.run(work())

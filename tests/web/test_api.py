@@ -262,7 +262,7 @@ def test_the_openapi_document_describes_every_path(api):
         "/experiments/{experiment_id}/evaluate", "/experiments/{experiment_id}/stop", "/deployments",
         "/deployments/{deployment_id}", "/deployments/{deployment_id}/approve", "/deployments/{deployment_id}/reject",
         "/deployments/{deployment_id}/pause", "/deployments/{deployment_id}/rollback", "/budgets",
-        "/budgets/{budget_id}/override", "/budgets/{budget_id}/end",
+        "/budgets/{budget_id}/override", "/budgets/{budget_id}/end", "/metrics",
     } == set(document["paths"])  # fmt: skip
     operations = [o for path in document["paths"].values() for o in path.values()]
     assert all(o["summary"] and o.get("description") for o in operations)
