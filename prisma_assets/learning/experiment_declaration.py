@@ -13,7 +13,7 @@ from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.agents.version import changeable, subject_of
 from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.experiments.baseline import Baseline, Power, power_of, unrecorded
-from prisma_assets.domain.experiments.plan import RECORDED, Plan, check_plan
+from prisma_assets.domain.experiments.plan import RECORDED, Plan, wrong_parts
 from prisma_assets.domain.experiments.release_path import WAYS, Approval, refusal
 from prisma_assets.domain.experiments.running import metric_json
 from prisma_assets.learning.agent_version import Change, next_version, version_row
@@ -67,14 +67,11 @@ async def declare(
     async with database.transaction() as tx:
         store = ExperimentStore(source=tx)
         await store.lock_versions(plan.agent_id)
-        count, live = await store.versions_of(plan.agent_id)
-        control = AgentCard.model_validate_json(live) if live else card
-        check_plan(plan, subject_of(control), control=changeable(control))
-        baseline = await past(store, plan)
-        # Of high risk it is run on tasks with known answers, which record what they measure.
-        if plan.risk != "high" and (said := list(unrecorded(plan, baseline))):
-            raise InputError(f"experiment '{plan.name}': {'; '.join(said)}")
-        power = power_of(plan, baseline)
+        count, _ = await store.versions_of(plan.agent_id)
+        found = await consider(store, plan, card)
+        if found.power is None:
+            raise InputError(f"experiment '{plan.name}': {'; '.join(said for _, said in found.wrong)}")  # fmt: skip
+        control, power = found.control, found.power
         plan = _with_maximum(plan, power)
         changed = next_version(control, plan.changes, number=count + 1)
         version = changed.version
@@ -89,6 +86,38 @@ async def declare(
     return Declared(
         id=ab_test_id, plan=plan, control_version=control.version, treatment_version=version, power=power,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Considered:
+    """A declaration before it is stored."""
+
+    control: AgentCard
+    """The agent as it is at work."""
+    wrong: list[tuple[str, str]]
+    """Field of the plan, and what is wrong with it."""
+    power: Power | None
+    """None: something is wrong."""
+
+
+async def consider(store: ExperimentStore, plan: Plan, card: AgentCard) -> Considered:
+    """What is wrong with a declaration; if nothing is, what its agent's traffic can tell.
+
+    Args:
+        store: Where experiments live.
+        plan: The declaration.
+        card: The agent as the code has it.
+    """
+    _, live = await store.versions_of(plan.agent_id)
+    control = AgentCard.model_validate_json(live) if live else card
+    if wrong := list(wrong_parts(plan, subject_of(control), control=changeable(control))):
+        return Considered(control=control, wrong=wrong, power=None)
+    baseline = await past(store, plan)
+    wrong = [("metrics", said) for said in unrecorded(plan, baseline)]
+    # Of high risk it is run on tasks with known answers, which record what they measure.
+    if wrong and plan.risk != "high":
+        return Considered(control=control, wrong=wrong, power=None)
+    return Considered(control=control, wrong=[], power=power_of(plan, baseline))
 
 
 async def past(store: ExperimentStore, plan: Plan) -> Baseline:

@@ -1,6 +1,7 @@
 """What people write to declare an experiment, and the declaration it makes: what they leave out is filled in as is usual."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.agents.version import subject_of
 from prisma_assets.domain.audit.workpaper import Frozen
 from prisma_assets.domain.errors import InputError
+from prisma_assets.domain.experiments.baseline import Power
 from prisma_assets.domain.experiments.design import ALPHA
 from prisma_assets.domain.experiments.plan import (
     MAX_DAYS,
@@ -20,7 +22,7 @@ from prisma_assets.domain.experiments.plan import (
     usual_unit,
 )
 from prisma_assets.domain.experiments.release_path import ALLOWED_KEYS, WAYS, Risk
-from prisma_assets.learning.experiment_declaration import MIN_SAMPLES, Declared, declare
+from prisma_assets.learning.experiment_declaration import MIN_SAMPLES, Declared, consider, declare
 from prisma_assets.store.database import Database
 from prisma_assets.store.experiment import ExperimentStore, Row
 
@@ -64,6 +66,37 @@ async def declare_request(
         database, planned(request, registry), registry=registry, created_by=created_by,
         opportunity_id=request.opportunity, min_samples=request.min_samples,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reviewed:
+    """What somebody wrote, looked at before it is stored."""
+
+    wrong: Mapping[str, Sequence[str]]
+    """By field of the request; empty: it can be declared."""
+    power: Power | None
+    """What is honest to say before the start; None: something is wrong."""
+
+
+async def review(
+    database: Database, request: ExperimentRequest, *, registry: AgentRegistry
+) -> Reviewed:
+    """Everything that is wrong with a request, or whether its agent's traffic can decide it; nothing is stored."""
+    try:
+        found = await _opportunity(database, request.opportunity)
+        request = request if found is None else _from_opportunity(request, found)
+        card = registry.get(request.agent)
+    except InputError as error:
+        return Reviewed(wrong={"agent": [str(error)]}, power=None)
+    try:
+        plan = planned(request, registry)
+    except InputError as error:
+        return Reviewed(wrong={"metrics": [str(error)]}, power=None)
+    considered = await consider(ExperimentStore(source=database), plan, card)
+    wrong: dict[str, list[str]] = {}
+    for part, said in considered.wrong:
+        wrong.setdefault(part, []).append(said)
+    return Reviewed(wrong=wrong, power=considered.power)
 
 
 def planned(request: ExperimentRequest, registry: AgentRegistry) -> Plan:

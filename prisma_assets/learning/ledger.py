@@ -24,7 +24,7 @@ from prisma_assets.store.database import Database
 Row = Mapping[str, Any]
 Source = Literal["experiment", "candidate", "opportunity"]
 Basis = Literal["beside the version before", "before and after, not randomised"]
-_GOALS: Mapping[str, str] = {
+GOALS: Mapping[str, str] = {
     Trouble.ERRORS: "error_rate",
     Trouble.ERROR_TYPE: "error_rate",
     Trouble.ACCURACY: "accuracy",
@@ -100,7 +100,7 @@ def _promise(row: Row) -> _Promise:
     searched = _effect(row["candidate_effect"], row["candidate_low"], row["candidate_high"])
     if searched is not None:
         return _Promise(row=row, source="candidate", metric=_usual("accuracy"), measured=searched)
-    goal = _usual(_GOALS.get(row["trouble"], "error_rate"))
+    goal = _usual(GOALS.get(row["trouble"], "error_rate"))
     undone = _undone(row["trouble"], row["evidence"] or ())
     return _Promise(row=row, source="opportunity" if undone else None, metric=goal, measured=undone)
 

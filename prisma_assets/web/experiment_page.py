@@ -19,7 +19,9 @@ from prisma_assets.learning.release import Proposal, propose
 from prisma_assets.store.database import Database
 from prisma_assets.store.experiment import ExperimentStore
 from prisma_assets.web.approving import approval_of
+from prisma_assets.web.candidate_page import candidate_routes
 from prisma_assets.web.csv_file import csv_file
+from prisma_assets.web.experiment_form import form_routes
 from prisma_assets.web.form import form_fields, reason_in
 from prisma_assets.web.page import Pages, chart
 from prisma_assets.web.session import require, visitor
@@ -36,8 +38,14 @@ _LOOK_HEADS = ("as_of", "units", "verdict", "metric", "role", "n_a", "n_b", "mea
 
 
 def experiment_routes(pages: Pages, database: Database, registry: AgentRegistry) -> list[BaseRoute]:
-    """The list, the page of each, their files, and what people do with one."""
-    return [*_lists(pages, database), *_one(pages, database, registry), *_acts(database, registry)]
+    """The list, the form, the changes to be tried, the page of each, their files, and what people do with one."""
+    return [
+        *_lists(pages, database),
+        *form_routes(pages, database, registry),
+        *candidate_routes(pages, database, registry),
+        *_one(pages, database, registry),
+        *_acts(database, registry),
+    ]
 
 
 def _lists(pages: Pages, database: Database) -> list[BaseRoute]:
@@ -47,7 +55,8 @@ def _lists(pages: Pages, database: Database) -> list[BaseRoute]:
         chosen = _status(request)
         rows = await store.recent(SHOWN, status=None if chosen == "all" else chosen)
         return pages.render(
-            request, "experiments.html", rows=rows, chosen=chosen, statuses=STATUSES, ends_by=ends_by
+            request, "experiments.html", rows=rows, chosen=chosen, statuses=STATUSES, ends_by=ends_by,
+            may_operate=visitor(request).may(Permission.OPERATE),
         )  # fmt: skip
 
     async def experiments_file(request: Request) -> Response:

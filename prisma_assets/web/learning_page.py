@@ -14,7 +14,7 @@ from prisma_assets.domain.guardrails.role import Permission
 from prisma_assets.domain.guardrails.visitor import Visitor
 from prisma_assets.learning import release, rollback, rollout
 from prisma_assets.learning.experiment_view import ends_by
-from prisma_assets.learning.lineage import feedback_line, version_lines
+from prisma_assets.learning.lineage import VersionLine, feedback_line, version_lines
 from prisma_assets.learning.loop_view import WINDOW_DAYS, holds_until, loop_view, next_share
 from prisma_assets.store.database import Database
 from prisma_assets.store.experiment import is_uuid
@@ -54,12 +54,15 @@ def _shown(pages: Pages, database: Database) -> list[BaseRoute]:
 
     async def lineage(request: Request) -> Response:
         what = request.path_params["what"]
-        if is_uuid(what):
-            line = await feedback_line(database, what)
-            return pages.render(request, "lineage.html", what=what, line=line, versions=())
-        agent = request.query_params.get("agent")
-        versions = await version_lines(database, what, agent_id=agent)
-        return pages.render(request, "lineage.html", what=what, line=None, versions=versions)
+        line, versions = None, list[VersionLine]()
+        try:
+            if is_uuid(what):
+                line = await feedback_line(database, what)
+            else:
+                versions = await version_lines(database, what, agent_id=request.query_params.get("agent"))  # fmt: skip
+        except InputError as error:
+            raise HTTPException(404, str(error)) from error
+        return pages.render(request, "lineage.html", what=what, line=line, versions=versions)
 
     return [
         Route(_PAGE, learning),

@@ -226,8 +226,8 @@ def test_feedback_that_led_nowhere_says_so(web, database_url):
 @pytest.mark.parametrize(
     ("path", "status", "sentence"),
     [
-        ("lineage/9.9.9", 422, "nobody proposed a version 9.9.9"),
-        ("lineage/11111111-1111-4111-8111-111111111111", 422, "no feedback has the id"),
+        ("lineage/9.9.9", 404, "nobody proposed a version 9.9.9"),
+        ("lineage/11111111-1111-4111-8111-111111111111", 404, "no feedback has the id"),
         ("weather.csv", 404, "There is no file weather.csv"),
     ],
 )

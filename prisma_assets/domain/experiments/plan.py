@@ -165,22 +165,29 @@ def check_plan(plan: Plan, subject: Subject, *, control: Mapping[str, Any]) -> N
     Raises:
         InputError: Everything that is wrong with it.
     """
-    wrong = [
-        *_wrong_words(plan),
-        *wrong_changes(plan.changes, subject, control),
-        *_wrong_risk(plan, subject),
-        *_wrong_unit(plan, subject),
-        *_wrong_numbers(plan),
-    ]
+    wrong = [said for _, said in wrong_parts(plan, subject, control=control)]
     if wrong:
         raise InputError(f"experiment '{plan.name}': {'; '.join(wrong)}")
 
 
-def _wrong_words(plan: Plan) -> Iterator[str]:
+def wrong_parts(
+    plan: Plan, subject: Subject, *, control: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """Everything that is wrong with a declaration, each with the field of the plan it is about.
+
+    Args:
+        plan: The declaration.
+        subject: The agent.
+        control: What the agent has now under each allow-listed key.
+    """
     if not plan.name.strip():
-        yield "give it a name"
+        yield "name", "give it a name"
     if not plan.hypothesis.strip():
-        yield "say the hypothesis: what should become better, and why"
+        yield "hypothesis", "say the hypothesis: what should become better, and why"
+    yield from (("changes", said) for said in wrong_changes(plan.changes, subject, control))
+    yield from (("risk", said) for said in _wrong_risk(plan, subject))
+    yield from (("unit", said) for said in _wrong_unit(plan, subject))
+    yield from _wrong_numbers(plan)
 
 
 def wrong_changes(
@@ -249,14 +256,23 @@ def _wrong_unit(plan: Plan, subject: Subject) -> Iterator[str]:
         yield f"{plan.agent_id} works on clients' files, so engagements are assigned, not a {plan.unit}: one file never sees two versions"
 
 
-def _wrong_numbers(plan: Plan) -> Iterator[str]:
+def _wrong_numbers(plan: Plan) -> Iterator[tuple[str, str]]:
     if not LEAST_SPLIT <= plan.split <= LARGEST_SPLIT:
-        yield f"the split is {plan.split:g}; it is the share of variant B, from {LEAST_SPLIT:g} to {LARGEST_SPLIT:g}"
+        yield (
+            "split",
+            f"the split is {plan.split:g}; it is the share of variant B, from {LEAST_SPLIT:g} to {LARGEST_SPLIT:g}",
+        )
     if not 0 < plan.alpha < 1:
-        yield f"alpha is {plan.alpha:g}; it is an error probability between 0 and 1"
+        yield "alpha", f"alpha is {plan.alpha:g}; it is an error probability between 0 and 1"
     if not 1 <= plan.max_days <= LONGEST_DAYS:
-        yield f"it may last {plan.max_days} days; write 1 to {LONGEST_DAYS}"
+        yield "max_days", f"it may last {plan.max_days} days; write 1 to {LONGEST_DAYS}"
     if not 0 <= plan.min_hours <= 24 * max(plan.max_days, 0):
-        yield f"it lasts {plan.min_hours} hours at least and {plan.max_days} days at most; the least must fit into the most"
+        yield (
+            "min_hours",
+            f"it lasts {plan.min_hours} hours at least and {plan.max_days} days at most; the least must fit into the most",
+        )
     if not (math.isfinite(plan.outcome_hours) and 0 < plan.outcome_hours <= 24 * plan.max_days):
-        yield f"units are read {plan.outcome_hours:g} hours after their exposure; write a time within the {plan.max_days} days"
+        yield (
+            "outcome_hours",
+            f"units are read {plan.outcome_hours:g} hours after their exposure; write a time within the {plan.max_days} days",
+        )
