@@ -62,8 +62,11 @@ def subject_of(asked: Question) -> told.SignOffSubject:
 
 
 def audience(asked: Question) -> tuple[Recipient, ...]:
-    """Those on the team whose signature would count now."""
+    """Those whose signature would count now."""
     team = asked.sheet.execution.context.get("team", [])
+    emails = {m["user"]: m.get("email") for m in team}
     return tuple(
-        Recipient(user=m["user"], email=m.get("email")) for m in team if asked.may_sign(m["user"])
+        Recipient(user=user, email=emails.get(user))
+        for user in asked.people
+        if asked.may_sign(user)
     )

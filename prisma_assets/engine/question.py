@@ -18,6 +18,8 @@ from prisma_assets.domain.workflow.sign_off import (
     role_to_sign,
 )
 from prisma_assets.domain.workflow.template import Step, Template
+from prisma_assets.domain.workflow.validation import did_you_mean
+from prisma_assets.store.account import AccountStore
 from prisma_assets.store.database import Database, Transaction
 from prisma_assets.store.sign_off import SignOffStore
 from prisma_assets.store.workflow_record import Execution, NewSignOff, SignOffRequest, SignOffRow
@@ -42,6 +44,8 @@ class Question:
     """What is shown now; its `asked_at` is None when it is not stored yet."""
     rows: Sequence[SignOffRow]
     """Decisions that count, in the order given."""
+    people: Mapping[str, frozenset[str]]
+    """Who may sign anything at all, and their roles."""
 
     @cached_property
     def roles(self) -> tuple[str, ...]:
@@ -87,6 +91,11 @@ class Question:
         Raises:
             InputError: It would not; says why.
         """
+        if new.user not in self.people and not team_roles(self.sheet.execution):
+            raise InputError(
+                f"step '{self.step.id}': there is no engagement team, so those sign who have an account, and '{new.user}' has "
+                f"none{did_you_mean(new.user, set(self.people))}; `prisma-assets user add` makes one"
+            )
         found = self._next_role(self._decision(new.user, new))
         if isinstance(found, Refused):
             raise InputError(f"step '{self.step.id}': {found.reason}")
@@ -95,7 +104,7 @@ class Question:
                 f"step '{self.step.id}' cannot be approved while `{self.unmet}` does not hold; its workpaper says what is "
                 "missing: put that right and send it back with --decision changes, or reject it"
             )
-        held = team_roles(self.sheet.execution).get(new.user, frozenset())
+        held = self.people.get(new.user, frozenset())
         return found if found in held or self.escalated_to is None else self.escalated_to
 
     def may_sign(self, user: str) -> bool:
@@ -126,8 +135,11 @@ class Question:
         return [self._decision(row.user, row) for row in counted]
 
     def _decision(self, user: str, given: SignOffRow | NewSignOff) -> GivenDecision:
-        roles = team_roles(self.sheet.execution).get(user, frozenset())
         row = given if isinstance(given, SignOffRow) else None
+        roles = self.people.get(user, frozenset())
+        if row is not None and row.role is not None:
+            # The role was held when they signed; an account that is closed since takes nothing back.
+            roles |= {row.role}
         return GivenDecision(
             user=user,
             roles=roles,
@@ -150,12 +162,27 @@ class Question:
 
     @property
     def _preparer(self) -> str:
-        return str(self.sheet.execution.context.get("preparer", ""))
+        execution = self.sheet.execution
+        # Nobody prepared a file: whoever started the work looks at their own doing.
+        return str(
+            execution.context.get("preparer", "")
+            or ("" if team_roles(execution) else execution.created_by)
+        )
 
 
 def team_roles(execution: Execution) -> Mapping[str, frozenset[str]]:
     """Roles of every member of the engagement's team, as it was when the execution started."""
     return {m["user"]: frozenset(m["roles"]) for m in execution.context.get("team", [])}
+
+
+async def signers(
+    source: Database | Transaction, execution: Execution
+) -> Mapping[str, frozenset[str]]:
+    """Who may sign in which roles: the engagement's team; where none is named, those who have an account, in its roles."""
+    if team := team_roles(execution):
+        return team
+    users = await AccountStore(source=source).users()
+    return {u["user_name"]: frozenset(u["roles"]) for u in users if u["disabled_at"] is None}
 
 
 async def question(source: Database | Transaction, sheet: Sheet, step: Step) -> Question:
@@ -175,4 +202,5 @@ async def question(source: Database | Transaction, sheet: Sheet, step: Step) -> 
             shown=shown_of(sheet.template, step.id, sheet.records),
         )
     rows = await store.given(sheet.execution.id, request)
-    return Question(sheet=sheet, step=step, request=request, rows=rows)
+    people = await signers(source, sheet.execution)
+    return Question(sheet=sheet, step=step, request=request, rows=rows, people=people)

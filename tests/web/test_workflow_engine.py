@@ -130,7 +130,7 @@ def test_a_cancelled_workflow_goes_on_when_it_is_resumed(engine):
 
 
 def test_a_workflow_waits_for_its_sign_off(engine):
-    """Without an engagement there is no team, so nobody may sign; the sentence says so and nothing changes."""
+    """Without an engagement there is no team, and who has no account may not sign; the sentence says so and nothing changes."""
 
     async def story(engine):
         workflow_id = await opened(engine, is_signed=True)

@@ -66,7 +66,7 @@ def test_a_form_starts_a_workflow_that_waits_and_says_who_may_not_sign(owner):
     signed = {"step": "n3", "by": "max", "role": "MANAGER", "decision": "approve"}
     stranger = owner.post(f"{path}/sign-offs", data=signed)
     assert stranger.status_code == 422
-    assert "max is not on the engagement&#39;s team" in stranger.text
+    assert "those sign who have an account, and &#39;max&#39; has none" in stranger.text
 
 
 def test_a_form_sent_twice_starts_one_workflow(owner):
