@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -43,7 +44,8 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.filters.update(
-            number=number, money=money, duration=duration, share=share, when=when, ago=ago, words=words
+            number=number, money=money, duration=duration, share=share, when=when, ago=ago, words=words,
+            value_rows=value_rows,
         )  # fmt: skip
         self._templates.globals["v"] = _version()
 
@@ -112,6 +114,16 @@ def chart(
         "stacked": stacked,
         "log": log,
     }
+
+
+def value_rows(spec: Mapping[str, Any]) -> Markup:
+    """The values of a chart as rows of a table; here because a template takes ten times as long for some hundred cells."""
+    rows = (
+        f'<tr><td>{escape(one["name"])}</td><td>{escape(x)}</td><td class="num">{NO_DATA if y is None else escape(y)}</td></tr>'
+        for one in spec["series"]
+        for x, y in zip(one["x"], one["y"], strict=True)
+    )
+    return Markup("".join(rows))  # noqa: S704 - every value is escaped above
 
 
 def number(value: float | None, digits: int = 0) -> str:
