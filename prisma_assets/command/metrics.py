@@ -1,4 +1,4 @@
-"""`metrics`: how an agent did."""
+"""`metrics`: how an agent did, or the work by anything figures are kept by."""
 
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prisma_assets.command.learn import day_of
+from prisma_assets.command.metric_slices import Asked, show_slices
 from prisma_assets.command.output import AsJson, answer, say, table
 from prisma_assets.domain.errors import InputError
 from prisma_assets.settings import Settings
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _USUAL_DAYS = 30
 """Days looked at when nobody says which: a month, as the firm reports."""
+_USUAL_WINDOW = "30d"
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +26,19 @@ def register(app: typer.Typer) -> None:
 
 
 def metrics(
-    agent: Annotated[str, typer.Argument(metavar="AGENT", help="Its id, as `agents list` shows.")],
+    agent: Annotated[
+        str | None,
+        typer.Argument(metavar="AGENT", help="Its id; with --by one of what figures are by."),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="agent, version, domain, workflow, engagement, arm, provider, model or client."
+        ),
+    ] = None,
+    window: Annotated[
+        str | None, typer.Option(help="1m, 1h, 1d, 7d, 30d, 90d or 1y, up to now.")
+    ] = None,
     from_: Annotated[
         str | None,
         typer.Option("--from", metavar="DATE", help="First day (UTC); default: 29 days before."),
@@ -34,16 +48,28 @@ def metrics(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show runs, errors, durations, tokens, cost, accuracy and satisfaction of an agent, as far as they are counted.
+    """Show runs, errors, durations, tokens, cost, accuracy and satisfaction, of an agent or by any dimension.
 
-    Quantiles of several days come from merged sketches and are within 1 % of those of the runs themselves.
-    `prisma-assets learn` counts what is new.
+    Of days as far as they are counted (`prisma-assets learn` counts what is new); the last minute or hour is read from the
+    runs themselves. Quantiles of several days come from merged sketches and are within 1 % of those of the runs.
     """
+    if window and (from_ or to):
+        raise InputError("give either --window or --from and --to, not both")
     until = day_of(to, "--to") if to else datetime.now(UTC).date()
     since = day_of(from_, "--from") if from_ else until - timedelta(days=_USUAL_DAYS - 1)
     if since > until:
         raise InputError(f"--from {since} lies after --to {until}")
-    _check_known(agent)
+    if agent and by in (None, "agent"):
+        _check_known(agent)
+    if agent is None or by or window:
+        days = (since, until) if from_ or to else None
+        asked = Asked(by=by or "agent", value=agent, window=window or _USUAL_WINDOW, days=days)
+        show_slices(asked, as_json=as_json)
+        return
+    _show_agent(agent, since, until, as_json=as_json)
+
+
+def _show_agent(agent: str, since: date, until: date, *, as_json: bool) -> None:
     whole, days = _read(agent, since, until)
     if as_json:
         answer(

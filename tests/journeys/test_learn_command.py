@@ -38,6 +38,10 @@ def test_facts_become_figures_and_one_set_aside_is_released(office):
     assert (figures["executions"], figures["errors"], figures["unpriced"]) == (3, 0, 3)
     assert figures["p50_ms"] == pytest.approx(200, rel=0.01)
     assert (figures["cost_usd"], figures["accuracy"]) == (None, None)
+    sliced = office.answer("metrics", AGENT, "--by", "agent", "--from", DAY, "--to", DAY)
+    assert [part["executions"] for part in sliced["parts"]] == [3]
+    (domain,) = office.answer("metrics", "--by", "domain", "--from", DAY, "--to", DAY)["items"]
+    assert (domain["executions"], domain["cost_usd"], domain["automation_rate"]) == (3, None, None)
 
     (fact,) = [f for f in office.answer("quarantine", "list")["facts"] if f["day"] == str(DAY)]
     released = ("release", fact["fact_key"], "--as", "m.ops", "--reason", "a batch over night")
@@ -53,6 +57,9 @@ def test_facts_become_figures_and_one_set_aside_is_released(office):
         (("metrics", "nobody"), "no agent has the id 'nobody'"),
         (("metrics", AGENT, "--from", "2026-02-30"), "--from is a day"),
         (("metrics", AGENT, "--from", "2026-03-02", "--to", "2026-03-01"), "lies after"),
+        (("metrics", "--by", "city"), "choose one of agent, version, domain"),
+        (("metrics", "--window", "2h"), "choose one of 1m, 1h, 1d"),
+        (("metrics", "--window", "1h", "--to", "2026-03-01"), "not both"),
         (("quarantine", "release", "0", "--as", "m", "--reason", "r"), "`prisma-assets quarantine list`"),
         (("quarantine", "release", "0", "--as", "m", "--reason", " "), "the reason why"),
     ],
