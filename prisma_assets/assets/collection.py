@@ -12,6 +12,7 @@ from prisma_assets.assets.metric_window import metric_window_assets
 from prisma_assets.assets.metrics import metric_assets
 from prisma_assets.assets.opportunity import opportunity_assets
 from prisma_assets.assets.replay import replay_assets
+from prisma_assets.assets.shadow import shadow_assets
 from prisma_assets.assets.source import source_specs
 from prisma_assets.assets.theme import theme_assets
 from prisma_assets.assets.trend import trend_assets
@@ -33,4 +34,5 @@ def all_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
         *drill_assets(),
         *replay_assets(),
         *experiment_assets(),
+        *shadow_assets(),
     ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from prisma_assets.command.deployment_shadow import shadow, told
 from prisma_assets.command.output import AsJson, answer, note, say, table
 from prisma_assets.domain.errors import InputError, PrismaError
 from prisma_assets.settings import Settings
@@ -32,6 +33,7 @@ Reason = Annotated[str, typer.Option(help="Why; kept with it.")]
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
+    deployment.command("shadow")(shadow)
     app.add_typer(deployment, name="deployment")
 
 
@@ -222,16 +224,18 @@ def _ledger_line(entry: "Entry") -> list[Any]:
 
 
 def _show(found: "Deployment", *, as_json: bool) -> None:
+    from prisma_assets.learning.shadow import shadow_of
     from prisma_assets.store.deployment import DeploymentStore
 
-    async def more(database: "Database") -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    async def more(database: "Database") -> tuple[Any, Any, Any]:
         store = DeploymentStore(source=database)
         written = await database.fetch("reperformances", {"deployment_id": found.deployment_id})
-        return await store.history(found.deployment_id), written
+        shadowed = await shadow_of(database, found.deployment_id)
+        return await store.history(found.deployment_id), written, shadowed
 
-    history, written = _ask(more)
+    history, written, shadowed = _ask(more)
     if as_json:
-        answer({**vars(found), "history": history, "reperform": written})
+        answer({**vars(found), "shadow": shadowed, "history": history, "reperform": written})
         return
     say(
         f"{found.agent_id}: {found.to_version} in the place of {found.from_version}, {found.risk_level} risk",
@@ -239,6 +243,8 @@ def _show(found: "Deployment", *, as_json: bool) -> None:
     )
     if found.waits_for:
         say(f"waits: {found.waits_for}" + ("; a person has to act" if found.needs_person else ""))
+    if shadowed is not None:
+        say(*told(shadowed))
     table(["when", "what", "by", "why"], [
         [f"{h['happened_at']:%Y-%m-%d %H:%M}", h["what"], h["by_whom"], h["reason"] or h["facts"] or ""] for h in history
     ])  # fmt: skip

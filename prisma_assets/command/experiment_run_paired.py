@@ -67,14 +67,13 @@ def _folders(engagements: list[Path] | None, samples: int | None) -> Iterator[li
 
 
 def _run(test: str, file: Path | None, folders: list[Path]) -> "Ran":
-    from prisma_assets.agents.embedded.provider import EmbeddedProvider
-    from prisma_assets.agents.firm import Firm
+    from prisma_assets.agents.firm import Firm, product_providers
     from prisma_assets.command.connection import ask, firm, migrated_server
     from prisma_assets.learning import paired_run
     from prisma_assets.learning.experiment_declaration import known
     from prisma_assets.store.experiment import ExperimentStore
 
-    whose = Firm(registry=firm(), providers={"embedded": EmbeddedProvider()})
+    whose = Firm(registry=firm(), providers=product_providers())
 
     async def go(database: "Database") -> "Ran":
         row = await known(ExperimentStore(source=database), test)

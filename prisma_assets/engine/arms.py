@@ -1,8 +1,13 @@
-"""The experiments an execution is part of: fixed per client file or user when it is opened, decided per call for single tasks."""
+"""The experiments an execution is part of: fixed per client file or user when it is opened, decided per call for single tasks.
 
-from collections.abc import Mapping
+Beside them, the versions of high risk that are later given the inputs of its calls (`ShadowInputs`); none of them serves anybody.
+"""
+
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from prisma_assets.agents.contract import AgentCard, AgentTask, Arm
 from prisma_assets.agents.registry import AgentRegistry
@@ -16,7 +21,10 @@ from prisma_assets.store.serving import (
     running_tests,
     served_agents,
 )
+from prisma_assets.store.shadow import ShadowStore
 from prisma_assets.store.workflow_record import Execution, NewExecution
+
+_TASK = TypeAdapter(AgentTask)
 
 
 async def as_served(database: Database, new: NewExecution) -> NewExecution:
@@ -41,8 +49,13 @@ async def as_served(database: Database, new: NewExecution) -> NewExecution:
         context={
             **new.context,
             "agent_versions": versions,
-            "served": {a.agent_id: versions[a.agent_id] for a in served},
+            "served": {a.agent_id: versions[a.agent_id] for a in served if a.is_served_otherwise},
             "experiments": experiments,
+            "shadows": {
+                a.agent_id: {"deployment_id": a.shadow_deployment_id, "share": a.shadow_share}
+                for a in served
+                if a.shadow_deployment_id is not None
+            },
         },
     )
 
@@ -86,6 +99,18 @@ class _PerCall:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShadowInputs:
+    """A version in the shadow of an agent, and which inputs are kept for it."""
+
+    deployment_id: str
+    share: float
+
+    def wants(self, task: AgentTask) -> bool:
+        """Whether a call is one of its share, the same answer each time."""
+        return is_treated(task.call_id, salt=self.deployment_id, split=self.share)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExecutionArms:
     """Implements `Arms` for one execution."""
 
@@ -93,6 +118,8 @@ class ExecutionArms:
     fixed: Mapping[str, Arm]
     """By agent, for the whole execution."""
     per_call: Mapping[str, _PerCall]
+    """By agent."""
+    shadows: Mapping[str, ShadowInputs] = field(default_factory=dict)
     """By agent."""
     _met: set[tuple[str, str, str]] = field(default_factory=set)
 
@@ -112,14 +139,28 @@ class ExecutionArms:
             await expose(self.database, exposure)
             self._met.add(met)
 
-    def beside(self, task: AgentTask, version: str) -> None:
-        """Nothing is tried in the shadow of live work."""
+    def beside(self, task: AgentTask, version: str) -> Coroutine[Any, Any, None] | None:
+        """Keep the inputs of an answered call for the version in the agent's shadow, where it wants them."""
+        shadow = self.shadows.get(task.agent_id)
+        if shadow is None or not shadow.wants(task):
+            return None
+        return self._keep(shadow, task, version)
+
+    async def _keep(self, shadow: ShadowInputs, task: AgentTask, version: str) -> None:
+        kept = _TASK.dump_json(_apart(task)).decode()
+        store = ShadowStore(source=self.database)
+        await store.keep(shadow.deployment_id, call_id=task.call_id, version=version, task=kept)
+
+
+def _apart(task: AgentTask) -> AgentTask:
+    """A call's inputs without what would count or pay it as the execution's or the client's."""
+    return replace(task, arm=None, execution_id=None, step_execution_id=None, client_id=None, engagement_id=None)  # fmt: skip
 
 
 async def execution_arms(
     database: Database, execution: Execution, registry: AgentRegistry
 ) -> ExecutionArms | None:
-    """The experiments an execution takes part in; None, without asking the database, where it takes part in none.
+    """The experiments and shadow runs an execution takes part in; None, without asking the database, where it takes part in none.
 
     Args:
         database: Where experiments are.
@@ -127,7 +168,8 @@ async def execution_arms(
         registry: The agents as they are pinned for it.
     """
     known: Mapping[str, Mapping[str, Any]] = execution.context.get("experiments", {})
-    if not known:
+    shadows: Mapping[str, Mapping[str, Any]] = execution.context.get("shadows", {})
+    if not known and not shadows:
         return None
     by_call = {a: e for a, e in known.items() if "treatment" in e}
     running = await running_tests(database, [e["ab_test_id"] for e in by_call.values()])
@@ -136,6 +178,7 @@ async def execution_arms(
     cards = {card.id: card for card in map(AgentCard.model_validate_json, contents)}
     return ExecutionArms(
         database=database,
+        shadows={a: ShadowInputs(**said) for a, said in shadows.items()},
         fixed={a: Arm(card=registry.get(a), **e) for a, e in known.items() if "unit" in e},
         per_call={
             a: _PerCall(

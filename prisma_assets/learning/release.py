@@ -34,6 +34,7 @@ from prisma_assets.domain.notification.notification import Notification
 from prisma_assets.learning.experiment_declaration import known
 from prisma_assets.learning.experiment_evaluation import data_behind, plan_sha256
 from prisma_assets.learning.paired_run import pairs_behind
+from prisma_assets.learning.shadow import check_shadow
 from prisma_assets.store.database import Database, Transaction
 from prisma_assets.store.deployment import (
     ROLLING,
@@ -45,6 +46,7 @@ from prisma_assets.store.deployment import (
 from prisma_assets.store.experiment import ExperimentStore, is_uuid
 from prisma_assets.store.notification import NotificationStore
 from prisma_assets.store.paired import PAIRED
+from prisma_assets.store.shadow import ShadowStore
 
 GUARDRAILS: Mapping[str, float] = {
     "response_time": 0.25,
@@ -131,6 +133,7 @@ async def approve(
         if refused is not None:
             raise InputError(refused)
         await check_proof(database, deployment)
+        await check_shadow(tx, deployment)
         await store.approve(deployment.deployment_id, approval, comment)
         await store.tell(
             deployment.deployment_id, Event(what="approved", by=approval.user, reason=comment)
@@ -155,6 +158,9 @@ async def reject(database: Database, deployment_id: str, *, by: str, reason: str
             "end_deployment", deployment.deployment_id, stage="rejected", reason=reason
         )
         await store.tell(deployment.deployment_id, Event(what="rejected", by=by, reason=reason))
+        await ShadowStore(source=tx).drop_inputs(
+            deployment.deployment_id, "the change was rejected"
+        )
     return await known_deployment(database, deployment_id)
 
 

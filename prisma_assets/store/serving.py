@@ -22,12 +22,21 @@ class ServedAgent:
     treatment_sha256: str | None
     is_under_way: bool
     """The client's file or the user has unfinished work from before the experiment."""
+    shadow_deployment_id: str | None
+    """Deployment whose version is tried in the agent's shadow; None: none."""
+    shadow_share: float | None
+    """Of the agent's calls whose inputs it is given."""
+
+    @property
+    def is_served_otherwise(self) -> bool:
+        """Whether anything but the card of the code may be served."""
+        return self.live_sha256 is not None or self.treatment_sha256 is not None
 
 
 async def served_agents(
     database: Database, agent_ids: Collection[str], *, engagement_id: str | None, user: str
 ) -> list[ServedAgent]:
-    """Those of the agents with a live version of their own or an experiment that runs."""
+    """Those of the agents with a live version of their own, an experiment that runs or a version in their shadow."""
     params = {"agent_ids": list(agent_ids), "engagement_id": engagement_id, "user": user}
     return [ServedAgent(**row) for row in await database.fetch("served_agents", params)]
 

@@ -8,10 +8,14 @@ import psycopg
 from psycopg.rows import dict_row
 
 from prisma_assets.agents.cards import firm_cards
+from prisma_assets.agents.firm import Firm, product_providers
 from prisma_assets.agents.registry import AgentRegistry
+from prisma_assets.domain.experiments.shadow_verdict import Margins, least_calls
 from prisma_assets.learning.agent_version import Change, propose_version
 from prisma_assets.learning.release import Proposal, known_deployment, propose
 from prisma_assets.learning.rollout import look
+from prisma_assets.learning.shadow import Asked, begin
+from prisma_assets.learning.shadow import look as judge_shadows
 from prisma_assets.store.database import Database
 
 AGENT = "audit-control-015"
@@ -75,6 +79,21 @@ class Office:
                 "control": control, "agent": deployment.agent_id, "to": deployment.to_version, "was": deployment.from_version,
             },
         )  # fmt: skip
+
+    def pass_in_the_shadow(self, deployment) -> None:
+        """A shadow run of free work that agreed in everything, call by call."""
+        margins = Margins()
+        calls = least_calls(margins)
+        asked = Asked(by="ana", calls=calls, margins=margins)
+        self.ask(lambda d: begin(d, deployment, asked, now=datetime.now(UTC)))
+        self.rows(
+            """insert into shadow_calls (deployment_id, call_id, compared_at, agreement, live_ms, shadow_ms, live_usd, shadow_usd)
+            select %s, 'call' || n, clock_timestamp(), 1, 100, 100, 0, 0 from generate_series(1, %s) n""",
+            deployment.deployment_id, calls,
+        )  # fmt: skip
+        firm = Firm(registry=REGISTRY, providers=product_providers())
+        [run] = self.ask(lambda d: judge_shadows(d, firm))
+        assert run["verdict"] == "pass", run["reason"]
 
     def look(self, now: datetime):
         [one] = self.ask(lambda d: look(d, now=now))

@@ -77,6 +77,9 @@ def test_high_risk_takes_two_people_and_not_its_author(office):
 
     with pytest.raises(InputError, match="ana proposed the change"):
         consent("ana", "PARTNER")
+    with pytest.raises(InputError, match="approved after it was seen on real inputs"):
+        consent("max", "MANAGER")
+    office.pass_in_the_shadow(deployment)
     assert consent("max", "MANAGER").stage == "pending_approval"
     with pytest.raises(InputError, match="max has approved it already"):
         consent("max", "PARTNER")
