@@ -13,7 +13,13 @@ from prisma_assets.agents.contract import AgentCard
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.agents.version import changeable, subject_of
 from prisma_assets.domain.errors import InputError
-from prisma_assets.domain.experiments.plan import GUARDED, MAX_DAYS, MIN_HOURS, RECORDED
+from prisma_assets.domain.experiments.plan import (
+    LARGEST_SPLIT,
+    LEAST_SPLIT,
+    MAX_DAYS,
+    MIN_HOURS,
+    RECORDED,
+)
 from prisma_assets.domain.experiments.release_path import WAYS
 from prisma_assets.domain.guardrails.role import Permission
 from prisma_assets.learning.experiment_request import (
@@ -45,7 +51,7 @@ def form_routes(pages: Pages, database: Database, registry: AgentRegistry) -> li
         subject = None if card is None else subject_of(card)
         return pages.render(
             request, "experiment_form.html", status=422 if found.wrong else 200, given=given, wrong=found.wrong, power=found.power,
-            agents=sorted(registry.ids), card=card, now=changeable(card) if card else {}, metrics=RECORDED, guarded=GUARDED, units=UNITS,
+            agents=sorted(registry.ids), card=card, now=changeable(card) if card else {}, metrics=RECORDED, units=UNITS,
             parameters=subject.parameters if subject else None, risks=tuple(WAYS), form=_PAGE,
         )  # fmt: skip
 
@@ -102,6 +108,7 @@ async def _from_opportunity(database: Database, opportunity_id: str) -> dict[str
         "opportunity": opportunity_id,
         "agent": found["agent_id"],
         "name": found["title"],
+        "hypothesis": found["description"],
         "primary": GOALS.get(found["metric"], "error_rate"),
     }
     proposed = [c for c in await CandidateStore(source=database).listed(opportunity_id=opportunity_id) if c["is_proposed"]]  # fmt: skip
@@ -140,6 +147,8 @@ def request_in(given: Mapping[str, str]) -> tuple[ExperimentRequest | None, dict
         return usual
 
     split, hours, days = number("split", 50.0), whole("min_hours", MIN_HOURS), whole("max_days", MAX_DAYS)  # fmt: skip
+    if split is None or not LEAST_SPLIT <= split / 100 <= LARGEST_SPLIT:
+        wrong.setdefault("split", [f"write {100 * LEAST_SPLIT:g} to {100 * LARGEST_SPLIT:g} per cent, not {given.get('split')}"])  # fmt: skip
     primary = given.get("primary", "error_rate")
     guards = {m: number(f"margin_{m}", None) for m in RECORDED if f"guard_{m}" in given and m != primary}  # fmt: skip
     margin = number("margin", None)

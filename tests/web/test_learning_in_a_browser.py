@@ -5,6 +5,7 @@ import pytest
 from tests.learning.test_experiment_evaluation import BETTER, TEST, Trial
 from tests.web.counted import OTHER, ratings
 from tests.web.test_alert_page import raise_alerts
+from tests.web.test_experiment_form import candidate
 from tests.web.test_learning_page import AGENT, deployment, opportunity
 from tests.web.test_pages_in_a_browser import CHROMIUM, serving
 
@@ -16,7 +17,9 @@ def test_pages_are_drawn_and_accessible(database_url):
     from playwright.sync_api import sync_playwright
 
     ratings(database_url, 2, agent=AGENT, comment="Which control?")
-    version = deployment(database_url, opportunity_id=opportunity(database_url)).to_version
+    trouble = opportunity(database_url)
+    version = deployment(database_url, opportunity_id=trouble).to_version
+    found = candidate(database_url, trouble, {"prompt": "Name the control.", "parameters": {"late_days": 30}})  # fmt: skip
     raise_alerts(database_url, AGENT, OTHER)
     trial = Trial(database_url)
     trial.begin("error_rate")
@@ -25,6 +28,9 @@ def test_pages_are_drawn_and_accessible(database_url):
     charts = {
         "/dashboard/learning": 0,
         f"/dashboard/learning/lineage/{version}": 0,
+        f"/dashboard/learning/candidates/{found}": 0,
+        f"/dashboard/experiments/new?opportunity={trouble}": 0,
+        "/dashboard/experiments": 0,
         f"/dashboard/experiments/{TEST}": 1,
         "/dashboard/alerts": 0,
     }
