@@ -24,7 +24,7 @@ MOST_VALUES = 200
 """Values of one answer, the busiest: more than a page shows and than a table is read."""
 _MOST_PARTS = 400
 """Windows of one value: a year of days."""
-_IDLE = Flow(**dict.fromkeys(STEP_SUMS, 0))
+_IDLE = Flow.together(())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +158,14 @@ class MetricWindows:
         found = await self._slices(by, stretch, now=now, value=value, by_window=True)
         return sorted(found, key=lambda s: s.start or stretch.start)
 
+    async def flow(self, by: By, stretch: Stretch, *, value: str | None = None) -> Flow:
+        """Steps of all values together, or of one, as far as they are counted; runs are not looked at."""
+        wanted = Wanted(by=by, start=stretch.start, end=stretch.end, value=value)
+        rows = await MetricWindowStore(source=self.database).steps(
+            wanted, granularity=stretch.granularity or "1h", by_window=False
+        )
+        return Flow.together(_flow(row) for row in rows)
+
     async def _slices(
         self, by: By, stretch: Stretch, *, now: datetime, value: str | None, by_window: bool
     ) -> list[Slice]:
@@ -205,7 +213,7 @@ def _joined(
     runs: Sequence[Row], steps: Sequence[Row], stretch: Stretch, now: datetime
 ) -> list[Slice]:
     """Runs and steps of the same value and part together, the busiest first."""
-    flows = {_key(row): Flow(**{name: row[name] for name in STEP_SUMS}) for row in steps}
+    flows = {_key(row): _flow(row) for row in steps}
     found = {_key(row): row for row in runs}
     slices = [
         _slice(key, found.get(key), flows.get(key, _IDLE), stretch, now)
@@ -213,6 +221,10 @@ def _joined(
     ]
     slices.sort(key=lambda s: (-s.figures.executions, -s.flow.steps, s.value or ""))
     return slices
+
+
+def _flow(row: Row) -> Flow:
+    return Flow(**{name: row[name] for name in STEP_SUMS})
 
 
 def _slice(

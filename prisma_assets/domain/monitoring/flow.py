@@ -1,8 +1,13 @@
 """How work flows through a stretch of time: how much of it at once, and how much of it without a person's correction."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Self
 
 from prisma_assets.domain.monitoring.mean_interval import mean_interval
+
+AUTOMATION_TARGET = 0.9
+"""Share of steps without a person's correction or rework that the specification sets as a target."""
 
 Between = tuple[float, float] | None
 """A 95 % interval; None without a value."""
@@ -26,6 +31,12 @@ class Flow:
     """Milliseconds between being asked for and beginning, of all executions that began."""
     waited_n: int
     """Executions that began."""
+
+    @classmethod
+    def together(cls, parts: Iterable[Self]) -> Self:
+        """Parts of the time, or of the work, as one."""
+        found = list(parts)
+        return cls(**{f.name: sum(getattr(one, f.name) for one in found) for f in fields(cls)})
 
     @property
     def automation_rate(self) -> float | None:
