@@ -17,7 +17,7 @@ from prisma_assets.domain.workflow.template import Template
 from prisma_assets.domain.workflow.validation import did_you_mean
 from prisma_assets.engine.cancel import Cancel
 from prisma_assets.engine.cancel import cancel as cancel_execution
-from prisma_assets.engine.compensation import ByHand, is_due, settle_by_hand, unfinished
+from prisma_assets.engine.compensation import UNDO_JOB, ByHand, is_due, settle_by_hand, unfinished
 from prisma_assets.engine.opening import Opening, checked, store_opening
 from prisma_assets.engine.pinning import pinned_template
 from prisma_assets.engine.recovery import stuck_executions
@@ -34,7 +34,6 @@ from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution, NewSignOff
 
 _TAG = "prisma/execution_id"
-_UNDO = "compensation_job"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +194,7 @@ def _undo(settings: Settings, urls: ServerUrls, execution_id: str) -> None:
 
     log_to_file(settings.home)
     with local_platform(settings, urls) as platform:
-        ended = platform.run(_UNDO, tags={_TAG: execution_id})
+        ended = platform.run(UNDO_JOB, tags={_TAG: execution_id})
     if ended.failure is not None:
         raise PrismaError(ended.failure)
 
@@ -231,7 +230,7 @@ def _do(settings: Settings, urls: ServerUrls, work: _Work, *, as_json: bool) -> 
             ended = platform.run(work.job, tags=tags)
             execution = ask(urls, lambda store: known(store, execution_id))
         if ask(urls, lambda store: is_due(store, execution, work.template)):
-            undoing = platform.run(_UNDO, tags=tags)
+            undoing = platform.run(UNDO_JOB, tags=tags)
             note(undoing.failure or "what was done has been undone, the latest first")
             execution = ask(urls, lambda store: known(store, execution_id))
     if ended.failure is not None and not _says_why(execution, ended.run_id):

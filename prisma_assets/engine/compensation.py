@@ -19,6 +19,8 @@ from prisma_assets.store.compensation import CompensationRow, CompensationStore,
 from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution
 
+UNDO_JOB = "compensation_job"
+"""The Dagster job that undoes the work of the execution its run is tagged with."""
 UNDONE_AFTER = ENDED - {"COMPLETED"}
 """Only what ended without its aim is undone."""
 

@@ -5,15 +5,17 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
+from prisma_assets.domain.workflow.shown import shown_sha256
 from prisma_assets.domain.workflow.stale import StaleSignOff
 from prisma_assets.domain.workflow.template import Template
-from prisma_assets.engine.question import Sheet
+from prisma_assets.engine.question import Question, Sheet
 from prisma_assets.engine.sign_off import open_questions
 from prisma_assets.engine.stale import stale_sign_offs
 from prisma_assets.store.cancel import cancel_request
 from prisma_assets.store.compensation import CompensationRow, CompensationStore
+from prisma_assets.store.sign_off import SignOffStore
 from prisma_assets.store.workflow import WorkflowStore
-from prisma_assets.store.workflow_record import Execution, StepRow
+from prisma_assets.store.workflow_record import Execution, SignOffRow, StepRow
 
 
 async def report(store: WorkflowStore, execution: Execution, template: Template) -> dict[str, Any]:
@@ -34,6 +36,10 @@ async def report(store: WorkflowStore, execution: Execution, template: Template)
         "not_to_be_approved": {
             step: asked.unmet for step, asked in questions.items() if asked.unmet
         },
+        "open_sign_offs": {step: _open(asked) for step, asked in questions.items()},
+        "sign_offs": [
+            _given(r) for r in await SignOffStore(source=store.database).all(execution.id)
+        ],
         "stale_sign_offs": [_stale(s) for s in await stale_sign_offs(store.database, sheet)],
         "compensations": [_compensation(r) for r in await compensations.all(execution.id)],
         "redos": [asdict(r) for r in await store.redos(execution.id)],
@@ -46,6 +52,47 @@ async def report(store: WorkflowStore, execution: Execution, template: Template)
         "created_by": execution.created_by,
         "created_at": execution.created_at,
         "dagster_run_ids": await store.runs(execution.id),
+    }
+
+
+def _open(asked: Question) -> dict[str, Any]:
+    """What somebody needs to know who is to sign."""
+    request, gate = asked.request, asked.step.sign_off
+    expires = gate.expires if gate is not None else None
+    until = (
+        request.asked_at + timedelta(seconds=expires.after)
+        if expires and request.asked_at
+        else None
+    )
+    return {
+        "shown_sha256": shown_sha256(request.shown),
+        "shown_steps": sorted(request.shown),
+        "iteration": request.iteration,
+        "asked_times": request.number,
+        "asked_at": request.asked_at,
+        "roles": list(asked.roles),
+        "missing": list(asked.missing),
+        "in_turn": gate is not None and gate.in_turn,
+        "signed": [_given(r) for r in asked.rows],
+        "may_sign": sorted(user for user in asked.people if asked.may_sign(user)),
+        "expires_at": until,
+        "then": expires.then if expires else None,
+        "escalated_to": asked.escalated_to,
+        "sent_back_to": list(gate.rework or (asked.step.id,)) if gate is not None else [],
+    }
+
+
+def _given(row: SignOffRow) -> dict[str, Any]:
+    return {
+        "step_id": row.step_id,
+        "iteration": row.iteration,
+        "user": row.user,
+        "role": row.role,
+        "decision": row.decision,
+        "comment": row.comment,
+        "given_in_advance": row.given_in_advance,
+        "decided_at": row.decided_at,
+        "shown_sha256": shown_sha256(row.shown) if row.shown is not None else None,
     }
 
 
@@ -62,6 +109,7 @@ def _step(step_id: str, name: str, agent: str | None, row: StepRow | None) -> di
         return {
             "step_id": step_id, "name": name, "status": "PENDING", "agent_id": agent, "duration_ms": None,
             "cost_usd": None, "iteration": 1, "outputs": {}, "error": None, "workpaper": None,
+            "agent_version": None, "attempts": 0, "is_cached": False,
         }  # fmt: skip
     return {
         "step_id": step_id,
@@ -74,6 +122,9 @@ def _step(step_id: str, name: str, agent: str | None, row: StepRow | None) -> di
         "outputs": row.outputs,
         "error": row.error,
         "workpaper": row.workpaper,
+        "agent_version": row.agent_version,
+        "attempts": row.attempt,
+        "is_cached": row.cached_call_id is not None,
     }
 
 

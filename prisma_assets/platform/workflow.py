@@ -17,6 +17,7 @@ from prisma_assets.domain.workflow.execution import RESUMABLE, ExecutionStatus
 from prisma_assets.domain.workflow.sign_off import Decision
 from prisma_assets.domain.workflow.template import Template
 from prisma_assets.engine.cancel import Cancel, cancel, refuse_cancelled
+from prisma_assets.engine.compensation import UNDO_JOB
 from prisma_assets.engine.library import TemplateLibrary, product_library
 from prisma_assets.engine.opening import CheckedOpening, Opening, checked, store_opening
 from prisma_assets.engine.pinning import pinned_template
@@ -199,6 +200,12 @@ class WorkflowEngine:
             raise InputError(f"execution {execution.id} is being worked on; wait until it rests")
         await opened.store.ask_for_run(execution.id)
         return await opened.launcher.start(self._order(execution))
+
+    async def start_undoing(self, workflow_id: str) -> str:
+        """Begin to undo what an execution that ended without its aim has left to undo; gives the id of the Dagster run."""
+        opened = await self._open()
+        tags = {EXECUTION_TAG: (await self._known(workflow_id)).id}
+        return await opened.launcher.start(RunOrder(job=UNDO_JOB, tags=tags))
 
     async def resume_workflow(self, workflow_id: str) -> Workflow:
         """Continue what was signed, failed, cancelled or broken off; as `execute_workflow`, and a cancel is withdrawn."""

@@ -11,7 +11,16 @@ MOST_FIELDS = 100
 
 
 async def form_fields(request: Request) -> dict[str, str]:
-    """The fields somebody filled in, without blanks round them.
+    """The fields somebody filled in, without blanks round them; of a field sent several times the first.
+
+    Raises:
+        InputError: It is no form of ours.
+    """
+    return {name: values[0] for name, values in (await form_lists(request)).items()}
+
+
+async def form_lists(request: Request) -> dict[str, list[str]]:
+    """The fields somebody filled in, each with everything chosen.
 
     Raises:
         InputError: It is no form of ours.
@@ -21,8 +30,8 @@ async def form_fields(request: Request) -> dict[str, str]:
         fields = parse_qs(text, max_num_fields=MOST_FIELDS)
     except ValueError:
         raise InputError("the form holds more fields than any of ours; send it as the page does") from None  # fmt: skip
-    said = {name: values[0].strip() for name, values in fields.items()}
-    return {name: value for name, value in said.items() if value}
+    said = {name: [v.strip() for v in values] for name, values in fields.items()}
+    return {name: kept for name, values in said.items() if (kept := [v for v in values if v])}
 
 
 def reason_in(fields: dict[str, str]) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -19,6 +18,7 @@ from prisma_assets.store.experiment import is_uuid
 from prisma_assets.store.feedback import FeedbackStore
 from prisma_assets.store.workflow import WorkflowStore
 from prisma_assets.store.workflow_record import Execution, StepRow
+from prisma_assets.web.form import form_lists
 from prisma_assets.web.guard import BodyLimit
 from prisma_assets.web.page import Pages
 from prisma_assets.web.problem_page import problem_pages
@@ -63,7 +63,7 @@ def step_pages(pages: Pages, intake: FeedbackIntake, database: Database) -> ASGI
     async def say(request: Request) -> Response:
         execution, step = await _found(request, database)
         visitor = require(request, Permission.FEEDBACK)
-        given = _given(await request.body())
+        given = _given(await form_lists(request))
         given["submitted_by"] = visitor.speaks_as(given["submitted_by"])
         row = {
             **{name: value for name, value in given.items() if value},
@@ -108,10 +108,9 @@ async def _found(request: Request, database: Database) -> tuple[Execution, StepR
     return execution, step
 
 
-def _given(body: bytes) -> dict[str, Any]:
-    """The form's fields, as a browser sends them."""
-    fields = parse_qs(body.decode("utf-8", errors="replace"))
-    given: dict[str, Any] = {name: fields.get(name, [""])[0].strip() for name in _FIELDS}
+def _given(fields: Mapping[str, list[str]]) -> dict[str, Any]:
+    """What the form holds, empty where nothing was said."""
+    given: dict[str, Any] = {name: fields.get(name, [""])[0] for name in _FIELDS}
     return {**given, "issue_categories": fields.get("issue_categories", [])}
 
 

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlencode
 
@@ -15,11 +17,16 @@ from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.guardrails.role import Permission
 from prisma_assets.domain.workflow.execution import ENDED, ExecutionStatus
 from prisma_assets.domain.workflow.graph import Look, svg
+from prisma_assets.engine.compensation import ByHand
+from prisma_assets.engine.redo import RedoRequest
+from prisma_assets.platform.correction import Corrections
 from prisma_assets.platform.workflow import NoSuchExecutionError, WorkflowEngine
 from prisma_assets.store.execution_page import Cursor, execution_page
+from prisma_assets.store.run_lock import AlreadyRunningError
 from prisma_assets.web.csv_file import csv_file
-from prisma_assets.web.form import form_fields
+from prisma_assets.web.form import form_fields, form_lists
 from prisma_assets.web.page import Pages
+from prisma_assets.web.second_factor import check_second_factor
 from prisma_assets.web.session import allowed_role, require
 
 if TYPE_CHECKING:
@@ -29,6 +36,8 @@ if TYPE_CHECKING:
 
 PATH = "/dashboard/workflows"
 PER_PAGE = 50
+MOST_BRANCHES = 200
+"""Branches of one step a page lists; the figures beside it count all."""
 FILE_ROWS = 200
 STATUSES: tuple[str, ...] = get_args(ExecutionStatus)
 _DONE = frozenset({"COMPLETED", "SKIPPED"})
@@ -49,6 +58,9 @@ def workflow_routes(pages: Pages, engine: WorkflowEngine) -> list[BaseRoute]:
         Route(f"{one}/sign-offs", page.sign_off, methods=["POST"]),
         Route(f"{one}/cancel", page.cancel, methods=["POST"]),
         Route(f"{one}/resume", page.resume, methods=["POST"]),
+        Route(f"{one}/redo", page.redo, methods=["POST"]),
+        Route(f"{one}/undo", page.undo, methods=["POST"]),
+        Route(f"{one}/undone", page.undone, methods=["POST"]),
     ]
 
 
@@ -123,6 +135,7 @@ class WorkflowPages:
         async def give() -> None:
             if given.get("decision") not in ("approve", "changes", "reject"):
                 raise InputError("choose what you decide: approve, ask for changes, or reject")
+            await check_second_factor(self._engine, visitor, _id(request), given.get("step", ""))
             await self._engine.sign_off(
                 _id(request),
                 given.get("step", ""),
@@ -156,6 +169,49 @@ class WorkflowPages:
 
         return await self._done(request, go_on, {})
 
+    async def redo(self, request: Request) -> Response:
+        """Have finished steps done again, with everything behind them, and begin with it."""
+        visitor = require(request, Permission.OPERATE)
+        fields = await form_lists(request)
+        given = {name: values[0] for name, values in fields.items()}
+
+        async def again() -> None:
+            if "steps" not in fields:
+                raise InputError("choose at least one step that is to be done again")
+            by = visitor.speaks_as(given.get("by"))
+            asked = RedoRequest(
+                steps=tuple(fields["steps"]), requested_by=by, reason=given.get("reason", "")
+            )
+            await Corrections(self._engine).redo(_id(request), asked)
+            await self._engine.allow_resuming(_id(request))
+            await self._engine.start_workflow(_id(request))
+
+        return await self._done(request, again, given)
+
+    async def undo(self, request: Request) -> Response:
+        """Try once more to undo what could not be undone."""
+        require(request, Permission.OPERATE)
+
+        async def once_more() -> None:
+            if not await Corrections(self._engine).undo_again(_id(request)):
+                raise InputError("nothing is left to undo")
+
+        return await self._done(request, once_more, {})
+
+    async def undone(self, request: Request) -> Response:
+        """Take somebody's word that they have undone a step's work."""
+        visitor = require(request, Permission.OPERATE)
+        given = await form_fields(request)
+        said = ByHand(
+            step=given.get("step", ""),
+            user=visitor.speaks_as(given.get("by")),
+            reason=given.get("reason", ""),
+        )
+        corrections = Corrections(self._engine)
+        return await self._done(
+            request, lambda: corrections.undone_by_hand(_id(request), said), given
+        )
+
     async def _done(
         self, request: Request, act: Callable[[], Awaitable[None]], given: Mapping[str, str]
     ) -> Response:
@@ -164,7 +220,7 @@ class WorkflowPages:
             await act()
         except NoSuchExecutionError as error:
             raise HTTPException(404, str(error)) from error
-        except InputError as error:
+        except (InputError, AlreadyRunningError) as error:
             return await self._render(request, problem=str(error), given=given)
         return RedirectResponse(f"{PATH}/{_id(request)}", status_code=303)
 
@@ -181,12 +237,19 @@ class WorkflowPages:
             raise HTTPException(404, str(error)) from error
         template = await self._engine.template_of(report["execution_id"])
         steps = {step["step_id"]: step for step in report["steps"]}
+        database = await self._engine.database()
+        found = await database.fetch(
+            "branch_lines", {"workflow_execution_id": report["execution_id"]}
+        )
         return self._pages.render(
             request,
             "workflow.html",
             status=422 if problem else 200,
             report=report,
             template=template,
+            MOST_BRANCHES=MOST_BRANCHES,
+            branches={k: list(g) for k, g in groupby(found, key=itemgetter("step_id"))},
+            to_undo=[c for c in report["compensations"] if c["status"] != "COMPLETED"],
             by_id={step.id: step for step in template.steps},
             findings=sum(_findings(step) for step in report["steps"]),
             done=sum(step["status"] in _DONE for step in report["steps"]),

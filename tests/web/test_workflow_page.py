@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 import time
 
 import httpx2
@@ -91,6 +93,71 @@ def test_work_is_stopped_with_a_reason_and_continued(owner):
     until(owner, path, "n3 · Finish waits for MANAGER")
 
 
+@pytest.fixture(scope="module")
+def accounts(stack, stacks):
+    """A manager and a partner who may sign where there is no team."""
+    for name, role in (("mia", "MANAGER"), ("pia", "PARTNER")):
+        made = subprocess.run(
+            [sys.executable, "-m", "prisma_assets.cli", "user", "add", name, "--role", role],
+            env=stacks.environment(stack.home), input="correct horse battery\n", capture_output=True, text=True, timeout=60,
+            check=False,
+        )  # fmt: skip
+        assert made.returncode == 0, made.stderr
+
+
+def test_an_account_signs_what_has_no_team_and_the_page_says_what_was_signed(owner, accounts):
+    path = started(owner)
+    page = until(owner, path, "n3 · Finish waits for MANAGER")
+    about = owner.get(path.replace("/dashboard/workflows", "/api/v1/executions")).json()
+    asked = about["open_sign_offs"]["n3"]
+
+    assert asked["shown_sha256"] in page
+    assert "the result of n1, n2, n3, pass 1" in page
+    assert asked["may_sign"] == ["mia"]
+    assert "<dt>May sign now</dt><dd>mia</dd>" in page
+    assert "nobody so far" in page
+    assert "Changes send back n3 and everything behind." in page
+
+    signed = {"step": "n3", "by": "mia", "decision": "approve", "comment": "it <adds> up"}
+    assert owner.post(f"{path}/sign-offs", data=signed).status_code == 303
+    page = until(owner, path, "completed</span></dd>")
+    assert "mia as MANAGER" in page
+    assert "it &lt;adds&gt; up" in page
+    assert asked["shown_sha256"][:12] in page
+
+
+def test_finished_work_is_done_again_and_asked_for_anew(owner, accounts):
+    path = started(owner)
+    until(owner, path, "n3 · Finish waits for MANAGER")
+
+    nothing = owner.post(f"{path}/redo", data={"by": "mia", "reason": "late invoice"})
+    assert nothing.status_code == 422
+    assert "choose at least one step" in nothing.text
+    why = owner.post(f"{path}/redo", data={"by": "mia", "steps": "n2"})
+    assert "work is done again for a reason" in why.text
+    sent = {"by": "mia", "reason": "late invoice", "steps": ["n1", "n2"]}
+    assert owner.post(f"{path}/redo", data=sent).status_code == 303
+    page = until(owner, path, "the result of n1, n2, n3, pass 2")
+    assert page.count('href="/runs/') >= 2  # every run is linked
+
+
+@pytest.mark.parametrize(
+    ("act", "data", "sentence"),
+    [
+        ("undo", {}, "nothing is left to undo"),
+        ("undone", {"step": "n1", "by": "mia", "reason": "reversed"}, "has no compensation that failed"),
+    ],
+)  # fmt: skip
+def test_what_was_not_undone_is_told(owner, act, data, sentence):
+    path = started(owner)
+    until(owner, path, "n3 · Finish waits for MANAGER")
+
+    answer = owner.post(f"{path}/{act}", data=data)
+
+    assert answer.status_code == 422
+    assert sentence in answer.text
+
+
 def test_a_reader_sees_everything_and_changes_nothing(owner, reader):
     path = started(owner)
     until(owner, path, "n3 · Finish waits for MANAGER")
@@ -101,7 +168,8 @@ def test_a_reader_sees_everything_and_changes_nothing(owner, reader):
     signed = {"step": "n3", "role": "MANAGER", "decision": "approve"}
     assert reader.post(f"{path}/sign-offs", data=signed).status_code == 403
     assert reader.post(f"{path}/cancel", data={"reason": "x"}).status_code == 403
-    assert reader.post(f"{path}/resume").status_code == 403
+    for act in ("resume", "redo", "undo", "undone"):
+        assert reader.post(f"{path}/{act}").status_code == 403
     assert reader.post("/start/numbers", data={"amount": "1"}).status_code == 403
     assert "is started by the role EMPLOYEE" in reader.get("/start/numbers").text
     assert "Started by the role MANAGER" in reader.get("/start").text

@@ -27,3 +27,11 @@ select template_name, count(*) as n,
 from workflow_executions
 where status = 'COMPLETED' and updated_at > now() - interval '90 days'
 group by template_name
+
+-- branch_lines --
+-- Branches of an execution's for-each steps in their latest iterations, without what they made. Key: step_id, map_key.
+select step_id, map_key, iteration, status, attempt, agent_version, duration_ms, cost_usd, cached_call_id is not null as is_cached,
+       error ->> 'message' as error
+from latest_step_executions
+where workflow_execution_id = %(workflow_execution_id)s and map_key <> ''
+order by step_id, map_key
