@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from prisma_assets.domain.errors import InputError
-from prisma_assets.domain.learning.sketch import Sketch
 from prisma_assets.learning.counted import Counted
 from prisma_assets.learning.metrics import Figures, figures_of
 from prisma_assets.store.database import Database
@@ -127,18 +126,12 @@ class Fleet:
 
 
 def _merged(rows: Sequence[Row]) -> dict[Key, Figures]:
-    return {_key(row): figures_of([_window(row)]) for row in rows}
+    return {_key(row): figures_of([row]) for row in rows}
 
 
 def _key(row: Row) -> Key:
     start = row["window_start"]
     return row["agent_id"], None if start is None else start.astimezone(UTC)
-
-
-def _window(row: Row) -> Row:
-    sketches = row["sketches"]
-    merged = Sketch.merged_bytes(sketches).to_bytes() if sketches else None
-    return {**row, "latency_sketch": merged}
 
 
 def _chosen(agents: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -23,12 +23,6 @@ def sketched(row: Row) -> Row:
     return {**rest, "latency_sketch": sketch.to_bytes() if sketch.n else None}
 
 
-def merged(row: Row) -> Row:
-    """A counted row with the sketches of its parts as one."""
-    sketches = row["sketches"]
-    return {**row, "latency_sketch": Sketch.merged_bytes(sketches).to_bytes() if sketches else None}
-
-
 def runs_added(rows: Iterable[Row]) -> list[Row]:
     """Parts of each dimension and value together; those of one stand side by side, the earliest first."""
     return [_runs(list(group)) for _, group in groupby(rows, key=_whose)]

@@ -12,11 +12,11 @@ from typing import Literal
 from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.monitoring.flow import Between, Flow, at_once
 from prisma_assets.learning.measured import accuracy_between, satisfaction_between
-from prisma_assets.learning.metric_sum import STEP_SUMS, merged, runs_added, sketched, steps_added
+from prisma_assets.learning.metric_sum import STEP_SUMS, runs_added, sketched, steps_added
 from prisma_assets.learning.metrics import Figures, figures_of
 from prisma_assets.learning.roll_up import Agents
 from prisma_assets.store.database import Database
-from prisma_assets.store.metric_window import DIMENSIONS, By, MetricWindowStore, Wanted
+from prisma_assets.store.metric_window import DIMENSIONS, By, MetricWindowStore, Part, Wanted
 from prisma_assets.store.roll_up import Granularity, Row, span
 
 Kind = Literal["1m", "1h", "1d", "7d", "30d", "90d", "1y"]
@@ -174,23 +174,20 @@ class MetricWindows:
             runs, steps = await self._now(wanted, by_window=by_window)
         else:
             runs, steps = await self._counted(wanted, stretch.granularity, by_window=by_window)
-        return _joined(runs, steps, stretch, now)
+        # Merging a year of sketches takes as long as a page may: others are served meanwhile.
+        return await asyncio.to_thread(_joined, runs, steps, stretch, now)
 
     async def _now(self, wanted: Wanted, *, by_window: bool) -> tuple[list[Row], list[Row]]:
         store = MetricWindowStore(source=self.database)
+        part: Part = "minute" if by_window else "hour"  # The fewer parts, the fewer sketches.
         async with asyncio.TaskGroup() as together:
-            runs = together.create_task(store.run_facts(wanted, part="minute", agents=self.agents))
-            steps = together.create_task(
-                store.step_facts(wanted, part="minute", agents=self.agents)
-            )
-        minutes = [sketched(row) for row in runs.result()]
+            facts = together.create_task(store.run_facts(wanted, part=part, agents=self.agents))
+            passes = together.create_task(store.step_facts(wanted, part=part, agents=self.agents))
+        runs, steps = [sketched(row) for row in facts.result()], passes.result()
         if by_window:
-            return minutes, steps.result()
+            return runs, steps
         whole = {"window_start": None}
-        return (
-            [row | whole for row in runs_added(minutes)],
-            [row | whole for row in steps_added(steps.result())],
-        )
+        return [r | whole for r in runs_added(runs)], [s | whole for s in steps_added(steps)]
 
     async def _counted(
         self, wanted: Wanted, granularity: Granularity, *, by_window: bool
@@ -204,9 +201,7 @@ class MetricWindows:
             steps = together.create_task(
                 store.steps(wanted, granularity=granularity, by_window=by_window)
             )
-        # Merging a year of sketches takes as long as a page may: others are served meanwhile.
-        whole = await asyncio.to_thread(lambda: [merged(row) for row in runs.result()])
-        return whole, steps.result()
+        return runs.result(), steps.result()
 
 
 def _joined(

@@ -110,6 +110,13 @@ def figures_of(rows: Sequence[Row]) -> Figures:
     return Figures(**_added(rows))
 
 
+def packed_sketches(row: Row) -> Sequence[bytes]:
+    """Those of a window's parts where the database added it up, else its own; none where no run was timed."""
+    if "sketches" in row:
+        return row["sketches"] or ()
+    return (row["latency_sketch"],) if row["latency_sketch"] else ()
+
+
 async def _windows(
     database: Database, granularity: Granularity, *, agent_id: str | None, since: date, until: date
 ) -> list[tuple[tuple[str, datetime], list[Row]]]:
@@ -134,7 +141,7 @@ def _added(rows: Sequence[Row]) -> dict[str, Any]:
             "satisfaction_n",
         )
     }
-    sketch = Sketch.merged_bytes([r["latency_sketch"] for r in rows if r["latency_sketch"]])
+    sketch = Sketch.merged_bytes([packed for row in rows for packed in packed_sketches(row)])
     costs = [row["cost_usd"] for row in rows if row["cost_usd"] is not None]
     return {
         **sums,
