@@ -1198,13 +1198,26 @@ CREATE TABLE users (
         (issuer IS NULL) = (subject IS NULL) AND (password_hash IS NOT NULL OR subject IS NOT NULL))
 );
 
+-- What a user's authenticator app shares with us: a row per user who has one.
+CREATE TABLE second_factors (
+    user_name       text PRIMARY KEY REFERENCES users,
+    secret          text NOT NULL CHECK (secret ~ '^[A-Z2-7]{32}$'),  -- base32, 160 bits
+    last_step       bigint NOT NULL DEFAULT 0,  -- whose code was taken last: no code is good twice
+    recovery_sha256 text[] NOT NULL,  -- codes for a lost phone that are left, hashed
+    failed_attempts integer NOT NULL DEFAULT 0 CHECK (failed_attempts >= 0),  -- since the last success
+    locked_until    timestamptz,
+    created_by      text NOT NULL CHECK (created_by <> ''),
+    created_at      timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 -- Browsers that are signed in; the cookie holds the token, the database its hash.
 CREATE TABLE web_sessions (
     token_sha256 text PRIMARY KEY CHECK (token_sha256 ~ '^[0-9a-f]{64}$'),
     user_name    text REFERENCES users,  -- NULL: the development sign-in of whoever owns the data folder
     name         text NOT NULL CHECK (name <> ''),
     opened_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
-    expires_at   timestamptz NOT NULL
+    expires_at   timestamptz NOT NULL,
+    second_factor_at timestamptz
 );
 CREATE INDEX web_sessions_by_user ON web_sessions (user_name);
 CREATE INDEX web_sessions_by_end ON web_sessions (expires_at);

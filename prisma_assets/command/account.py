@@ -88,6 +88,29 @@ def bind_user(
     _said(f"{name} signs in by {oidc.host}", as_json, name=name, issuer=oidc.issuer, subject=subject)  # fmt: skip
 
 
+@user.command("second-factor")
+def give_second_factor(
+    name: Name,
+    remove: Annotated[bool, typer.Option("--remove", help="Take it away instead.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give a user a second factor for an authenticator app, in place of the one before, and show it this once."""
+    from prisma_assets.platform.second_factor import SecondFactors
+
+    if remove:
+        _ask(lambda accounts: SecondFactors(accounts.database).remove(name))
+        _said(f"{name} has no second factor any more", as_json, name=name)
+        return
+    made = _ask(lambda accounts: SecondFactors(accounts.database).give(name, by=getpass.getuser()))
+    if as_json:
+        answer({"name": name, "secret": made.secret, "link": made.link, "recovery_codes": made.recovery_codes})  # fmt: skip
+        return
+    say(made.link)
+    for code in made.recovery_codes:
+        say(code)
+    note("The first line opens in an authenticator app (or type its secret); the others are codes for a lost phone, each good once. They are not shown again.")  # fmt: skip
+
+
 @user.command("disable")
 def disable_user(name: Name, as_json: AsJson = False) -> None:
     """Let a user in no more; what they did stays under their name."""

@@ -155,7 +155,10 @@ class Accounts:
             name, refusal = await _known_outsider(AccountStore(transaction), person)
         if refusal is not None:
             raise SignInRefusedError(refusal)
-        return await self._open(name, user_name=name)
+        shown = person.second_factor_at
+        # The provider's clock may be ahead of ours; a code shown in the future would stay fresh.
+        at = None if shown is None else min(shown, self.now())
+        return await self._open(name, user_name=name, second_factor_at=at)
 
     async def bind_user(self, name: str, *, issuer: str, subject: str) -> None:
         """Let a user sign in by the identity provider from now on, under the name there is.
@@ -185,7 +188,12 @@ class Accounts:
             return None
         if row["user_name"] is None:
             return development_visitor()
-        return Visitor(row["name"], tuple(Role(role) for role in row["roles"]), "session")
+        return Visitor(
+            row["name"],
+            tuple(Role(role) for role in row["roles"]),
+            "session",
+            second_factor_at=row["second_factor_at"],
+        )
 
     async def end_session(self, token: str) -> None:
         """Sign a browser out."""
@@ -227,12 +235,18 @@ class Accounts:
         scopes = None if row["scopes"] is None else frozenset(map(Permission, row["scopes"]))
         return Visitor(row["name"], tuple(Role(role) for role in row["roles"]), "token", scopes)
 
-    async def _open(self, name: str, *, user_name: str | None) -> str:
+    async def _open(
+        self, name: str, *, user_name: str | None, second_factor_at: datetime | None = None
+    ) -> str:
         token, at = secrets.token_urlsafe(32), self.now()
         store = AccountStore(self.database)
         await store.end_sessions(over_at=at)
         await store.open_session(
-            _sha256(token), name=name, user_name=user_name, expires_at=at + SESSION_FOR
+            _sha256(token),
+            name=name,
+            user_name=user_name,
+            expires_at=at + SESSION_FOR,
+            second_factor_at=second_factor_at,
         )
         return token
 

@@ -83,11 +83,18 @@ class AccountStore:
         return await self.source.execute("update_user", params) == 1
 
     async def open_session(
-        self, token_sha256: str, *, name: str, user_name: str | None, expires_at: datetime
+        self,
+        token_sha256: str,
+        *,
+        name: str,
+        user_name: str | None,
+        expires_at: datetime,
+        second_factor_at: datetime | None = None,
     ) -> None:
         """A browser signs in; a `user_name` of None is the development sign-in."""
         params = {
             "token_sha256": token_sha256, "name": name, "user_name": user_name, "expires_at": expires_at,
+            "second_factor_at": second_factor_at,
         }  # fmt: skip
         await self.source.execute("insert_web_session", params)
 

@@ -48,6 +48,7 @@ from prisma_assets.web.feedback import feedback_routes
 from prisma_assets.web.feedback_body import MOST_BYTES as MOST_FEEDBACK_BYTES
 from prisma_assets.web.guard import BodyLimit
 from prisma_assets.web.problem import MEDIA_TYPE, problem
+from prisma_assets.web.second_factor import check_second_factor
 from prisma_assets.web.session import allowed, allowed_role, allowed_start
 from resources.run_socket import RunsUnavailableError
 
@@ -221,6 +222,7 @@ def _acts(engine: WorkflowEngine) -> APIRouter:
         """Decide on a step that waits; the product then continues the execution within seconds."""
         allowed_role(visitor, asked.role)
         with _as_conflict():
+            await check_second_factor(engine, visitor, execution_id, asked.step)
             await engine.sign_off(
                 execution_id,
                 asked.step,

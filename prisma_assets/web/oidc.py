@@ -90,8 +90,13 @@ class Provider:
         self._document: tuple[float, dict[str, Any]] | None = None
         self._keys: KeySet | None = None
 
-    async def sign_in_url(self, attempt: Attempt, back: str) -> str:
+    async def sign_in_url(self, attempt: Attempt, back: str, *, again: bool = False) -> str:
         """Where a browser goes to sign in; it is sent `back` afterwards.
+
+        Args:
+            attempt: The way there and back.
+            back: Our address.
+            again: Ask the person anew, whoever the provider takes them for.
 
         Raises:
             ProviderUnreachableError: The provider does not answer.
@@ -106,6 +111,9 @@ class Provider:
             "code_challenge": attempt.challenge,
             "code_challenge_method": "S256",
         }
+        if again:
+            # With max_age the provider must say when (Core §3.1.2.1); not all that know it ask anew without the prompt.
+            asked |= {"prompt": "login", "max_age": "0"}
         return _with_query(await self._endpoint("authorization_endpoint"), asked)
 
     async def sign_out_url(self, back: str) -> str | None:

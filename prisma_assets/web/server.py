@@ -86,6 +86,7 @@ def _build(
     from prisma_assets.learning.span_intake import SpanIntake
     from prisma_assets.learning.watchdog import check_watchdog
     from prisma_assets.platform.account import Accounts, development_key
+    from prisma_assets.platform.second_factor import SecondFactors
     from prisma_assets.platform.workflow import WorkflowEngine
     from prisma_assets.store.database import Database
     from prisma_assets.store.event_bus import EventBus
@@ -96,6 +97,7 @@ def _build(
     from prisma_assets.web.page import Pages
     from prisma_assets.web.problem_page import problem_pages
     from prisma_assets.web.prometheus import metrics_routes
+    from prisma_assets.web.second_factor import SecondFactorPages
     from prisma_assets.web.sign_in import SignIn
     from prisma_assets.web.sign_in_page import SignInPages
     from prisma_assets.web.traces import PATH, create_traces
@@ -107,6 +109,12 @@ def _build(
     changes = Changes(bus, database)
     pages, accounts = Pages(), Accounts(database)
     provider = Provider(entrance.oidc) if entrance.oidc else None
+    second_factor = SecondFactorPages(
+        pages=pages,
+        factors=SecondFactors(database),
+        door=entrance.door,
+        provider=entrance.oidc.host if entrance.oidc else None,
+    )
 
     async def close() -> None:
         await changes.aclose()
@@ -121,6 +129,7 @@ def _build(
             Mount(PREFIX, create_api(engine, agents)),
             Route(PATH, create_traces(SpanIntake(agents, database))),
             *SignInPages(pages, accounts, entrance.door, entrance.home, provider).routes(),
+            *second_factor.routes(),
             *dashboard_routes(pages, database, registry=agents, changes=changes, engine=engine),
             *metrics_routes(database),
         ],

@@ -21,6 +21,7 @@ from prisma_assets.web.session import SCOPE_KEY
 
 SIGN_IN = "/sign-in"
 OIDC, OIDC_BACK, OIDC_LEAVE = f"{SIGN_IN}/oidc", f"{SIGN_IN}/oidc/callback", f"{SIGN_IN}/oidc/leave"
+SECOND_FACTOR = "/second-factor"
 KNOWN_SECONDS = 5.0
 """A session is read once in this time, not for each of a page's files; switching a user off takes as long to be felt."""
 MOST_KNOWN = 10_000
@@ -33,7 +34,7 @@ _OPEN = frozenset(
 _OPEN_BELOW = ("/static/",)
 _OWN_CHECKS = ("/api/", "/v1/", "/metrics", "/sign-out")
 """Each asks for the permission and the length that go with what is sent."""
-_OURS = ("/dashboard", "/start", *_OWN_CHECKS, *_OPEN_BELOW)
+_OURS = ("/dashboard", "/start", SECOND_FACTOR, *_OWN_CHECKS, *_OPEN_BELOW)
 _LOCAL = frozenset({"/v1/traces", "/metrics"})
 """On a laptop programs report and watch by setting an address alone; what they can do is append facts and read counts."""
 _PROGRAMS = ("/api/", "/v1/", "/metrics", "/graphql", "/report_")

@@ -39,8 +39,9 @@ class OidcPages:
     async def begin(self, request: Request) -> Response:
         """Send the browser to the provider."""
         attempt = Attempt(wanted=request.query_params.get("next", ""))
+        back, again = self._here(request, OIDC_BACK), "again" in request.query_params
         try:
-            url = await self.provider.sign_in_url(attempt, self._here(request, OIDC_BACK))
+            url = await self.provider.sign_in_url(attempt, back, again=again)
         except ProviderUnreachableError as error:
             return self.refuse(request, _later(error))
         answer = RedirectResponse(url, status_code=303)

@@ -12,11 +12,13 @@ from starlette.websockets import WebSocket
 
 from prisma_assets.domain.guardrails.role import Permission
 from prisma_assets.platform.account import Accounts, development_key
+from prisma_assets.platform.second_factor import SecondFactors
 from prisma_assets.store.database import Database
 from prisma_assets.web.app import create_app
 from prisma_assets.web.oidc import Provider
 from prisma_assets.web.page import Pages, static_routes
 from prisma_assets.web.problem_page import problem_pages
+from prisma_assets.web.second_factor import SecondFactorPages
 from prisma_assets.web.session import require, visitor
 from prisma_assets.web.sign_in import Door, SignIn
 from prisma_assets.web.sign_in_page import SignInPages
@@ -64,6 +66,9 @@ class House:
             pages=[
                 *static_routes(),
                 *SignInPages(pages, accounts, self.door, home, provider).routes(),
+                *SecondFactorPages(
+                    pages=pages, factors=SecondFactors(self.database), door=self.door
+                ).routes(),
                 Route("/dashboard/who", whoami),
                 Route("/dashboard/act", act, methods=["POST"]),
             ],

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from prisma_assets.domain.errors import InputError
@@ -23,6 +24,8 @@ class Identity:
     groups: tuple[str, ...]
     roles: tuple[Role, ...]
     """What the groups give here; empty: nothing."""
+    second_factor_at: datetime | None = None
+    """When they showed the provider a second factor; None: the provider does not say that they did, or not when."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,7 @@ class ClaimRules:
             name=self._name(claims),
             groups=groups,
             roles=tuple(sorted(held)),
+            second_factor_at=_second_factor_at(claims),
         )
 
     def _name(self, claims: Mapping[str, Any]) -> str:
@@ -63,6 +67,19 @@ class ClaimRules:
         if self.name_claim == "email" and claims.get("email_verified") is not True:
             raise InputError("your provider does not say that your e-mail address was verified")
         return name
+
+
+def _second_factor_at(claims: Mapping[str, Any]) -> datetime | None:
+    """Of `amr` (RFC 8176 §2) or a context class named after it; `iat` would not do: a provider signs tokens for old sessions anew."""
+    at = claims.get("auth_time")
+    said = (*_texts(claims.get("amr")), *_texts(claims.get("acr")))
+    is_shown = any(one == "mfa" or one.endswith((":mfa", "/mfa")) for one in said)
+    if not is_shown or isinstance(at, bool) or not isinstance(at, int | float):
+        return None
+    try:
+        return datetime.fromtimestamp(at, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _claim(claims: Mapping[str, Any], name: str) -> Any:

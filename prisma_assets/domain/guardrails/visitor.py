@@ -1,6 +1,7 @@
 """Somebody who has signed in."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
@@ -17,6 +18,8 @@ class Visitor:
     """development: whoever owns the data folder; on this machine they speak for anybody."""
     scopes: frozenset[Permission] | None = None
     """What a token is limited to; None: all that the roles permit."""
+    second_factor_at: datetime | None = None
+    """When a person last showed a second factor in this session; None: never."""
 
     @cached_property
     def permissions(self) -> frozenset[Permission]:

@@ -38,11 +38,12 @@ where user_name = %(name)s
 
 -- insert_web_session --
 -- A browser signs in.
-insert into web_sessions (token_sha256, user_name, name, expires_at) values (%(token_sha256)s, %(user_name)s, %(name)s, %(expires_at)s)
+insert into web_sessions (token_sha256, user_name, name, expires_at, second_factor_at)
+values (%(token_sha256)s, %(user_name)s, %(name)s, %(expires_at)s, %(second_factor_at)s)
 
 -- web_session --
 -- Who a browser belongs to, with the roles held now; no row once it is over or the user is out.
-select s.name, s.user_name, u.roles
+select s.name, s.user_name, u.roles, s.second_factor_at
 from web_sessions s left join users u using (user_name)
 where s.token_sha256 = %(token_sha256)s and s.expires_at > %(at)s and u.disabled_at is null
 

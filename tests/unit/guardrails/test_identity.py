@@ -1,5 +1,7 @@
 """Who a provider's claims say somebody is."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from prisma_assets.domain.errors import InputError
@@ -48,3 +50,21 @@ def test_an_address_names_somebody_only_once_the_provider_has_verified_it():
     for verified in (None, False, "true"):
         with pytest.raises(InputError, match="verified"):
             read({**claims, "email_verified": verified}, name_claim="email")
+
+
+@pytest.mark.parametrize(
+    ("claims", "is_shown"),
+    [
+        pytest.param({"amr": ["pwd", "mfa"], "auth_time": 1_700_000_000}, True, id="by method"),
+        pytest.param({"acr": "urn:firm:mfa", "auth_time": 1_700_000_000}, True, id="by class"),
+        pytest.param({"amr": ["pwd"], "auth_time": 1_700_000_000}, False, id="a password"),
+        pytest.param({"acr": "nomfa", "auth_time": 1_700_000_000}, False, id="a class that ends so by chance"),
+        pytest.param({"amr": ["mfa"], "iat": 1_700_000_000}, False, id="nobody knows when"),
+        pytest.param({"amr": ["mfa"], "auth_time": True}, False, id="no time"),
+        pytest.param({"amr": ["mfa"], "auth_time": 1e300}, False, id="at no date"),
+    ],
+)  # fmt: skip
+def test_a_second_factor_the_provider_took_counts_from_then(claims, is_shown):
+    found = read({"preferred_username": "ana", **claims}).second_factor_at
+
+    assert found == (datetime.fromtimestamp(1_700_000_000, UTC) if is_shown else None)
