@@ -19,6 +19,7 @@ from prisma_assets.store.deployment import DeploymentStore
 from prisma_assets.web.learning_file import FILES
 from prisma_assets.web.learning_page import learning_routes
 from prisma_assets.web.page import Pages
+from tests.orchestration.rollout_office import Office
 from tests.web.counted import count, ratings
 from tests.web.visiting import PARTNER, READER, visiting
 
@@ -168,7 +169,9 @@ def test_a_change_that_waits_is_approved_or_rejected(web, database_url):
 
 def test_an_approval_counts_in_the_highest_role_somebody_holds(web, database_url):
     """The partner takes the partner's, so the manager's is left, and with it the rollout begins."""
-    found = waiting(database_url).deployment_id
+    waits = waiting(database_url)
+    Office(database_url).pass_in_the_shadow(waits)
+    found = waits.deployment_id
     place = f"{PAGE}/deployments/{found}/approve"
     web.post(place, data={"comment": "read it"})
     twice = web.post(place)
