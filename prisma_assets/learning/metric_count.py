@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from prisma_assets.learning.metric_sum import runs_added, sketched, steps_added
 from prisma_assets.learning.roll_up import Agents, RolledUp
 from prisma_assets.store.database import Database
-from prisma_assets.store.metric_window import MetricWindowStore, Wanted
+from prisma_assets.store.metric_window import MetricWindowStore, Part, Wanted
 from prisma_assets.store.roll_up import RollUpStore, Row, span
 
 METRIC_WINDOWS = "metric_windows"
@@ -37,14 +37,18 @@ async def roll_up_windows(database: Database, day: date, *, agents: Agents) -> R
 
 
 async def _count_runs(database: Database, day: date, agents: Agents) -> int:
+    kept_since = datetime.now(UTC) - HOURS_KEPT
+    keeps_hours = day >= kept_since.date()
     async with database.transaction() as transaction:
         lock, store = RollUpStore(source=transaction), MetricWindowStore(source=transaction)
         await lock.begin(METRIC_WINDOWS, day)
-        found = await store.run_facts(_all_of(day), part="hour", agents=agents)
-        hours = [sketched(row) for row in found]
-        whole = _as_day(runs_added(hours), day)
+        # Nine dimensions have thousands of hours a day: a backfill is spared those nobody would keep.
+        part: Part = "hour" if keeps_hours else "day"
+        parts = [sketched(r) for r in await store.run_facts(_all_of(day), part=part, agents=agents)]
+        whole = _as_day(runs_added(parts), day)
+        hours = parts if keeps_hours else ()
         await store.replace_runs(day, hours=_packed(hours), whole=_packed(whole))
-        await store.forget_hours(datetime.now(UTC) - HOURS_KEPT)
+        await store.forget_hours(kept_since)
         await lock.end(METRIC_WINDOWS, day, rows=len(whole))
     return len(whole)
 

@@ -7,6 +7,8 @@ from typing import Any, Self
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.domain.monitoring.alert_rule import BASELINE_DAYS, Rule, Severity
 from prisma_assets.learning.alert_act import NewRule, set_rule
+from prisma_assets.learning.known import known_agents
+from prisma_assets.learning.metric_window import MetricWindows, Slice, dimension_of, stretch_of
 from prisma_assets.learning.metrics import Figures, total
 from prisma_assets.platform.product_database import ProductDatabase
 from prisma_assets.settings import Settings
@@ -75,6 +77,24 @@ class MonitoringDashboard:
             figures=await total(database, card.id, since=since, until=until),
             alerts=tuple(await store.recent(_MOST_ALERTS, status="active", agent_id=card.id)),
         )
+
+    async def get_metrics(
+        self, *, by: str = "agent", window: str = "30d", value: str | None = None
+    ) -> tuple[Slice, ...]:
+        """Figures by agent, version, domain, workflow, engagement, arm, provider, model or client, the busiest first.
+
+        Args:
+            by: What they are added up by.
+            window: 1m, 1h, 1d, 7d, 30d, 90d or 1y, up to now.
+            value: One value only; None: all.
+
+        Raises:
+            InputError: Figures are not kept by that, or there is no such window.
+        """
+        now = datetime.now(UTC)
+        dimension, stretch = dimension_of(by), stretch_of(window, now=now)
+        windows = MetricWindows(database=await self.database(), agents=known_agents())
+        return tuple(await windows.by_value(dimension, stretch, now=now, value=value))
 
     async def create_alert(
         self,

@@ -13,7 +13,7 @@ By = Literal[
     "agent", "version", "domain", "workflow", "engagement", "arm", "provider", "model", "client"
 ]
 DIMENSIONS: tuple[By, ...] = get_args(By)
-Part = Literal["minute", "hour"]
+Part = Literal["minute", "hour", "day"]
 
 
 @dataclass(frozen=True, kw_only=True)

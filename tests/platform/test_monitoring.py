@@ -110,3 +110,18 @@ def test_what_cannot_be_is_refused_with_a_sentence(ask, change, sentence):
 
     with pytest.raises(InputError, match=sentence):
         ask(lambda d: d.create_alert(**{**said, **change}))
+
+
+def test_figures_are_told_by_anything_they_are_kept_by(ask, database_url):
+    """The last hour is read from the runs themselves: nothing need be counted."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "insert into agent_runs (source, run_key, agent_id, started_at, outcome, client_id)"
+            " select 'api', n::text, %s, now() - interval '1 minute', 'ok', 'acme' from generate_series(1, 3) n",
+            (AGENT,),
+        )
+
+    (acme,) = ask(lambda d: d.get_metrics(by="client", window="1h"))
+    assert (acme.value, acme.figures.executions, acme.figures.unpriced) == ("acme", 3, 3)
+    with pytest.raises(InputError, match="not kept by 'city'"):
+        ask(lambda d: d.get_metrics(by="city"))
