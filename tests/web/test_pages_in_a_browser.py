@@ -26,6 +26,8 @@ CHROMIUM = shutil.which("chromium")
 PAGES = {
     "/dashboard/agents?domain=audit": 0,
     f"/dashboard/agents/{AGENT}": 5,
+    "/dashboard/metrics": 0,
+    f"/dashboard/metrics?by=agent&value={AGENT}&window=7d": 3,
     "/dashboard/costs": 1,
     "/dashboard/domains/audit": 4,
 }
