@@ -14,9 +14,12 @@ from resources.dagster_home import LOCATION_NAME
 if TYPE_CHECKING:
     from dagster import DagsterInstance
     from dagster._core.workspace.context import WorkspaceProcessContext
+    from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
 
+    from prisma_assets.platform.account import Accounts
     from prisma_assets.store.database import Database
+    from prisma_assets.web.page import Pages
 
 STATEMENT_TIMEOUT_MS = 15_000
 """Dagster's own limits for its web server (dagster_webserver/cli.py)."""
@@ -86,20 +89,16 @@ def _build(
     from prisma_assets.learning.span_intake import SpanIntake
     from prisma_assets.learning.watchdog import check_watchdog
     from prisma_assets.platform.account import Accounts, development_key
-    from prisma_assets.platform.second_factor import SecondFactors
     from prisma_assets.platform.workflow import WorkflowEngine
     from prisma_assets.store.database import Database
     from prisma_assets.store.event_bus import EventBus
     from prisma_assets.web.api import PREFIX, create_api
     from prisma_assets.web.dashboard import dashboard_routes
     from prisma_assets.web.live import Changes
-    from prisma_assets.web.oidc import Provider
     from prisma_assets.web.page import Pages
     from prisma_assets.web.problem_page import problem_pages
     from prisma_assets.web.prometheus import metrics_routes
-    from prisma_assets.web.second_factor import SecondFactorPages
     from prisma_assets.web.sign_in import SignIn
-    from prisma_assets.web.sign_in_page import SignInPages
     from prisma_assets.web.traces import PATH, create_traces
 
     agents = AgentRegistry()
@@ -108,13 +107,6 @@ def _build(
     database = Database(database_url, max_size=WEB_CONNECTIONS)
     changes = Changes(bus, database)
     pages, accounts = Pages(), Accounts(database)
-    provider = Provider(entrance.oidc) if entrance.oidc else None
-    second_factor = SecondFactorPages(
-        pages=pages,
-        factors=SecondFactors(database),
-        door=entrance.door,
-        provider=entrance.oidc.host if entrance.oidc else None,
-    )
 
     async def close() -> None:
         await changes.aclose()
@@ -128,8 +120,7 @@ def _build(
         pages=[
             Mount(PREFIX, create_api(engine, agents)),
             Route(PATH, create_traces(SpanIntake(agents, database))),
-            *SignInPages(pages, accounts, entrance.door, entrance.home, provider).routes(),
-            *second_factor.routes(),
+            *_ways_in(pages, accounts, entrance),
             *dashboard_routes(pages, database, registry=agents, changes=changes, engine=engine),
             *metrics_routes(database),
         ],
@@ -139,6 +130,24 @@ def _build(
     signed_in = SignIn(app, accounts, entrance.door, key=development_key(entrance.home))
     app.state.sign_in = signed_in
     return signed_in
+
+
+def _ways_in(pages: "Pages", accounts: "Accounts", entrance: Entrance) -> "list[BaseRoute]":
+    """Pages that take a password, a provider's word or a code."""
+    from prisma_assets.platform.second_factor import SecondFactors
+    from prisma_assets.web.oidc import Provider
+    from prisma_assets.web.second_factor import SecondFactorPages
+    from prisma_assets.web.sign_in_page import SignInPages
+
+    provider = Provider(entrance.oidc) if entrance.oidc else None
+    second_factor = SecondFactorPages(
+        pages=pages,
+        factors=SecondFactors(accounts.database),
+        door=entrance.door,
+        provider=entrance.oidc.host if entrance.oidc else None,
+    )
+    sign_in = SignInPages(pages, accounts, entrance.door, entrance.home, provider)
+    return [*sign_in.routes(), *second_factor.routes()]
 
 
 def _checks(
