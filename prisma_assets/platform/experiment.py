@@ -8,14 +8,20 @@ import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 from prisma_assets.agents.cards import firm_cards
+from prisma_assets.agents.firm import Firm, product_providers
 from prisma_assets.agents.registry import AgentRegistry
+from prisma_assets.domain.errors import InputError
 from prisma_assets.domain.experiments.release_path import Approval
 from prisma_assets.learning.experiment_declaration import known, start, stop
 from prisma_assets.learning.experiment_evaluation import evaluate_one
 from prisma_assets.learning.experiment_request import ExperimentRequest, declare_request
+from prisma_assets.learning.known_answer import engagements as known_books
+from prisma_assets.learning.known_answer import questions
+from prisma_assets.learning.paired_run import run
 from prisma_assets.settings import Settings
 from prisma_assets.store.database import Database
 from prisma_assets.store.event_bus import EventBus
@@ -128,7 +134,7 @@ class ABTestManager:
             variant_b_changes: By allow-listed key: prompt, model, tools, parameters, knowledge.
             metrics: The first is the goal: accuracy, response_time, satisfaction, cost, error_rate.
             traffic_split: Share of variant B, from 0.01 to 0.99.
-            risk_level: low or medium; None: the lowest the change can have.
+            risk_level: low, medium or high; None: the lowest the change can have.
             created_by: Who declares it.
             **more: Further keys of an experiment file, e.g. `guardrails`, `unit`, `max_days`, `opportunity`.
 
@@ -156,6 +162,28 @@ class ABTestManager:
         approval = Approval(user=by, role=role)
         database = await self._database()
         return _test(await start(database, test_id, registry=self._agents, approval=approval))
+
+    async def run_test(
+        self, test_id: str, *, engagements: Sequence[Path] = (), tasks: Path | None = None
+    ) -> ABTestEvaluation:
+        """Have both versions do the same tasks with known answers, instead of serving them; begun again, only what is new is done.
+
+        Args:
+            test_id: An experiment that has not begun.
+            engagements: Folders of books, each with the list of the errors in it beside it, NAME.planted.json.
+            tasks: A file of tasks with what is right of each, in the place of engagements.
+
+        Raises:
+            InputError: There is none, it is live or over, or a task has no measure of its outcome.
+        """
+        if (tasks is None) == (not engagements):
+            raise InputError("give either engagements or a file of tasks")
+        database = await self._database()
+        agent_id = (await self.get_test(test_id)).agent_id
+        asked = questions(tasks, agent_id) if tasks is not None else known_books(engagements, agent_id)  # fmt: skip
+        firm = Firm(registry=self._agents, providers=product_providers())
+        await run(database, firm, test_id, asked)
+        return await self.evaluate_test(test_id)
 
     async def stop_test(self, test_id: str, *, by: str, reason: str) -> ABTest:
         """End it for good; the control goes on.

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from prisma_assets.domain.errors import InputError
+from prisma_assets.engagement.sample.write import write_sample
 from prisma_assets.platform import ABTestManager
 from prisma_assets.platform.experiment import ABTest, ABTestEvaluation
 from prisma_assets.settings import Settings
@@ -76,3 +77,24 @@ def test_unknown_key_is_an_input_error(database_url, tmp_path):
 
     with pytest.raises(InputError, match="guardrails"):
         asyncio.run(trial())
+
+
+def test_both_versions_do_known_books(database_url, tmp_path):
+    """High risk: never served, run on books of which the errors are known."""
+    books = write_sample(tmp_path / "books", seed=43, lines=5_000).folder
+
+    async def trial() -> ABTestEvaluation:
+        async with ABTestManager(settings=Settings(home=tmp_path, database_url=database_url)) as manager:  # fmt: skip
+            test = await manager.create_test(
+                agent_id="audit-analytics-017", name="shorter", hypothesis="Fewer sound entries are read.",
+                variant_b_changes={"parameters": {"selection_handed_on": 30}}, metrics=["accuracy"], risk_level="high",
+            )  # fmt: skip
+            with pytest.raises(InputError, match="give either engagements or a file"):
+                await manager.run_test(test.id)
+            return await manager.run_test(test.id, engagements=[books])
+
+    found = asyncio.run(trial())
+
+    assert (found.verdict, found.units, found.test.status) == ("inconclusive", 2, "draft")
+    means = found.numbers["metrics"][0]["mean"]
+    assert 0 < means["A"] < means["B"] <= 1
