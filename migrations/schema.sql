@@ -678,7 +678,8 @@ SELECT c.agent_id, c.agent_version, c.task,
     c.workflow_execution_id, c.step_execution_id, coalesce(c.ab_test_id, s.ab_test_id), coalesce(c.variant, s.variant),
     c.cache_hit, 'gateway', c.incurred_at
 FROM agent_cost_tracking c
-LEFT JOIN workflow_step_executions s USING (step_execution_id);
+LEFT JOIN workflow_step_executions s USING (step_execution_id)
+WHERE NOT (c.call_id LIKE 'paired:%' OR c.call_id LIKE 'shadow:%');  -- trials of versions that serve nobody are no runs
 
 -- What agents may spend: for the firm, a client, an engagement, a template or an agent, by month or once for all.
 CREATE TABLE budgets (
@@ -1394,3 +1395,17 @@ CREATE TABLE improvement_candidates (
     CONSTRAINT improvement_candidates_change CHECK (NOT is_proposed OR changes <> '{}'),
     CONSTRAINT improvement_candidates_measured CHECK ((measure IS NULL) = (ci_low IS NULL) AND (ci_low IS NULL) = (ci_high IS NULL))
 );
+
+-- What a program was answered under an Idempotency-Key; kept for a day.
+CREATE TABLE api_answers (
+    caller          text NOT NULL CHECK (caller <> ''),
+    idempotency_key text NOT NULL CHECK (char_length(idempotency_key) BETWEEN 1 AND 200),
+    request_sha256  text NOT NULL CHECK (request_sha256 ~ '^[0-9a-f]{64}$'),  -- path, query and body
+    status          smallint CHECK (status BETWEEN 200 AND 299),  -- NULL: not answered yet; refusals are not kept
+    headers         jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(headers) = 'object'),
+    body            bytea,
+    asked_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (caller, idempotency_key),
+    CONSTRAINT api_answers_whole CHECK ((status IS NULL) = (body IS NULL))
+);
+CREATE INDEX api_answers_by_time ON api_answers (asked_at);

@@ -66,8 +66,17 @@ class TemplateLibrary:
         Raises:
             InputError: It cannot be read or is wrong; one line per mistake.
         """
-        template = read_template(path, agents=agents)
-        return _whole(template, {**self.written, template.name: template}, agents, file=path)
+        return self.parse(read_text(path), file=str(path), agents=agents)
+
+    def parse(self, text: str, *, file: str, agents: frozenset[str]) -> Template:
+        """Read one template's text, whole: what it uses is found in the library.
+
+        Raises:
+            InputError: It is wrong; one line per mistake, with the name of the file.
+        """
+        template = parse_template(text, file=file, agents=agents)
+        written = {**self.written, template.name: template}
+        return _whole(template, written, agents, file=file)
 
 
 def read_template(path: Path, *, agents: frozenset[str]) -> Template:
@@ -107,7 +116,7 @@ def read_library(folders: Iterable[Path], *, agents: frozenset[str]) -> Template
 
 
 def _whole(
-    template: Template, written: Mapping[str, Template], agents: frozenset[str], *, file: Path
+    template: Template, written: Mapping[str, Template], agents: frozenset[str], *, file: str | Path
 ) -> Template:
     def find(name: str) -> Template:
         if name in written:

@@ -7,6 +7,7 @@ from typing import Any
 
 from prisma_assets.domain.learning.feedback import Feedback
 from prisma_assets.store.database import Database, Transaction
+from prisma_assets.store.execution_page import Cursor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +43,15 @@ class FeedbackStore:
         found = await self.source.fetch("insert_feedback", params)
         return [Stored(is_new=r["is_new"], problem=r["problem"]) for r in found]
 
-    async def recent(self, limit: int, *, agent_id: str | None = None) -> list[dict[str, Any]]:
-        """The latest feedback, about one agent or all."""
-        return await self.source.fetch("recent_feedback", {"limit": limit, "agent_id": agent_id})
+    async def recent(
+        self, limit: int, *, agent_id: str | None = None, after: Cursor | None = None
+    ) -> list[dict[str, Any]]:
+        """The latest feedback, about one agent or all, after the piece a page ended with."""
+        params = {
+            "limit": limit, "agent_id": agent_id, "created_before": after.created_at if after else None,
+            "id_before": after.id if after else None,
+        }  # fmt: skip
+        return await self.source.fetch("recent_feedback", params)
 
     async def of_step(self, step_execution_id: str, *, limit: int) -> list[dict[str, Any]]:
         """The latest feedback about one step's work."""

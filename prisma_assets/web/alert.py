@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
 from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.domain.guardrails.role import Permission
@@ -16,6 +16,7 @@ from prisma_assets.store.alert import AlertStore, NewSilence
 from prisma_assets.store.alert_rule import AlertRuleStore
 from prisma_assets.store.database import Database
 from prisma_assets.web.api_model import Name, Taken, Text
+from prisma_assets.web.paging import Items, Paged, page
 from prisma_assets.web.session import allowed
 
 GetDatabase = Callable[[], Awaitable[Database]]
@@ -23,18 +24,11 @@ Operator = Annotated[Visitor, allowed(Permission.OPERATE)]
 Said = Annotated[Text, Field(min_length=1)]
 
 
-class AskedAlerts(Taken):
+class AskedAlerts(Paged):
     """Which alerts to list."""
 
     status: Literal["active", "open", "acknowledged", "suppressed", "resolved"] | None = None
     agent: Name | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 50
-
-
-class Items(BaseModel):
-    """A list."""
-
-    items: list[dict[str, Any]]
 
 
 class Acknowledgement(Taken):
@@ -86,8 +80,8 @@ def _alerts(router: APIRouter, database: GetDatabase) -> None:
     async def list_alerts(asked: Annotated[AskedAlerts, Query()]) -> Items:
         """Alerts, newest first; `active` are all that are not over."""
         store = AlertStore(source=await database())
-        found = await store.recent(asked.limit, status=asked.status, agent_id=asked.agent)
-        return Items(items=found)
+        found = await store.recent(asked.read, status=asked.status, agent_id=asked.agent)
+        return page(found, asked, key="alert_id")
 
     @router.get("/alerts/{alert_id}")
     async def get_alert(alert_id: str) -> dict[str, Any]:
@@ -113,10 +107,10 @@ def _alerts(router: APIRouter, database: GetDatabase) -> None:
 
 def _quiet(router: APIRouter, agents: AgentRegistry, database: GetDatabase) -> None:
     @router.get("/silences")
-    async def list_silences() -> Items:
+    async def list_silences(asked: Annotated[Paged, Query()]) -> Items:
         """Silences in force, the first to end first."""
         store = AlertStore(source=await database())
-        return Items(items=await store.silences(at=datetime.now(UTC)))
+        return page(await store.silences(at=datetime.now(UTC)), asked, key="silence_id")
 
     @router.post("/silences", status_code=201)
     async def create_silence(asked: AskedSilence, visitor: Operator) -> dict[str, Any]:
@@ -130,10 +124,10 @@ def _quiet(router: APIRouter, agents: AgentRegistry, database: GetDatabase) -> N
 
 def _rules(router: APIRouter, agents: AgentRegistry, database: GetDatabase) -> None:
     @router.get("/alert-rules")
-    async def list_alert_rules() -> Items:
+    async def list_alert_rules(asked: Annotated[Paged, Query()]) -> Items:
         """Rules in force: those that ship, then those people have set."""
         rules = await AlertRuleStore(source=await database()).rules()
-        return Items(items=[rule.model_dump(mode="json") for rule in rules])
+        return page([rule.model_dump(mode="json") for rule in rules], asked, key="id")
 
     @router.post("/alert-rules", status_code=201)
     async def create_alert_rule(asked: AskedRule, visitor: Operator) -> dict[str, Any]:

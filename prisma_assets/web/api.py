@@ -1,13 +1,13 @@
 """The HTTP API under /api/v1: the workflow engine for programs in any language. What a request means is the engine's."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
+from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
@@ -26,11 +26,12 @@ from prisma_assets.platform.workflow import (
     WorkflowEngine,
 )
 from prisma_assets.store.execution_page import Cursor, execution_page
+from prisma_assets.store.run_lock import AlreadyRunningError
 from prisma_assets.web.alert import alert_routes
+from prisma_assets.web.api_correction import correction_routes, record_routes, standing
 from prisma_assets.web.api_improvement import improvement_routes
 from prisma_assets.web.api_metric import metric_routes
 from prisma_assets.web.api_model import (
-    AgentList,
     ExecutionPage,
     ExecutionReport,
     ExecutionSummary,
@@ -42,11 +43,14 @@ from prisma_assets.web.api_model import (
     TemplateSummary,
 )
 from prisma_assets.web.api_spend import spend_routes
+from prisma_assets.web.conflict import NotNowError, as_conflict
 from prisma_assets.web.event_stream import END_ID, stream
 from prisma_assets.web.feedback import PATH as FEEDBACK_PATH
 from prisma_assets.web.feedback import feedback_routes
 from prisma_assets.web.feedback_body import MOST_BYTES as MOST_FEEDBACK_BYTES
 from prisma_assets.web.guard import BodyLimit
+from prisma_assets.web.idempotency import KEPT_BY_THEMSELVES, Idempotency, tell_of_keys
+from prisma_assets.web.paging import Items, Paged, page
 from prisma_assets.web.problem import MEDIA_TYPE, problem
 from prisma_assets.web.second_factor import check_second_factor
 from prisma_assets.web.session import allowed, allowed_role, allowed_start
@@ -65,8 +69,10 @@ Operator = Annotated[Visitor, allowed(Permission.OPERATE)]
 Signer = Annotated[Visitor, allowed(Permission.SIGN_OFF)]
 
 
-class NotNowError(InputError):
-    """What is asked does not go with how the execution stands."""
+class Whole(Paged):
+    """Which part of a list that is mostly read whole."""
+
+    limit: int = Field(default=1000, ge=1, le=1000)
 
 
 def create_api(engine: WorkflowEngine, agents: AgentRegistry) -> ASGIApp:
@@ -79,7 +85,10 @@ def create_api(engine: WorkflowEngine, agents: AgentRegistry) -> ASGIApp:
         # FastAPI's pages load their script from another site.
         docs_url=None,
         redoc_url=None,
-        middleware=[Middleware(BodyLimit, longer={FEEDBACK_PATH: MOST_FEEDBACK_BYTES})],
+        middleware=[
+            Middleware(BodyLimit, longer={FEEDBACK_PATH: MOST_FEEDBACK_BYTES}),
+            Middleware(Idempotency, database=engine.database, own=KEPT_BY_THEMSELVES),
+        ],
         responses=_RESPONSES,
         servers=[{"url": PREFIX}],
         root_path_in_servers=False,
@@ -90,8 +99,10 @@ def create_api(engine: WorkflowEngine, agents: AgentRegistry) -> ASGIApp:
         _templates(engine), _agents(agents), _executions(engine), _acts(engine),
         alert_routes(agents, engine.database), improvement_routes(agents, engine.database),
         spend_routes(agents, engine.database), metric_routes(engine.database),
+        correction_routes(engine), record_routes(engine, agents),
     ):  # fmt: skip
         api.include_router(router, dependencies=[allowed(Permission.VIEW)])
+    tell_of_keys(api.openapi())
     api.add_exception_handler(PrismaError, _refused)
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _plain)
@@ -103,12 +114,13 @@ def _templates(engine: WorkflowEngine) -> APIRouter:
     router = APIRouter(prefix="/templates", tags=["templates"])
 
     @router.get("")
-    def list_templates() -> TemplateList:
+    def list_templates(asked: Annotated[Whole, Query()]) -> TemplateList:
         """The workflow templates at hand."""
         library = engine.library()
-        return TemplateList(
-            items=[_summary(t) for t in library.templates.values()], problems=list(library.problems)
+        found = page(
+            [_summary(t).model_dump() for t in library.templates.values()], asked, key="name"
         )
+        return TemplateList(**found.model_dump(), problems=list(library.problems))
 
     @router.get("/{name}")
     def get_template(name: str) -> dict[str, Any]:
@@ -131,9 +143,9 @@ def _agents(agents: AgentRegistry) -> APIRouter:
     router = APIRouter(prefix="/agents", tags=["agents"])
 
     @router.get("")
-    def list_agents() -> AgentList:
-        """The firm's agents."""
-        return AgentList(items=[card.model_dump(mode="json") for card in agents.find()])
+    def list_agents(asked: Annotated[Whole, Query()]) -> Items:
+        """The firm's agents, by their cards."""
+        return page([card.model_dump(mode="json") for card in agents.find()], asked, key="id")
 
     @router.get("/{agent_id}")
     def get_agent(agent_id: str) -> dict[str, Any]:
@@ -179,12 +191,12 @@ def _executions(engine: WorkflowEngine) -> APIRouter:
             await engine.start_workflow(workflow.id)
         response.headers["location"] = f"{PREFIX}/executions/{workflow.id}"
         response.status_code = 201 if workflow.is_new else 200
-        return await _report(engine, workflow.id)
+        return await standing(engine, workflow.id)
 
     @router.get("/{execution_id}")
     async def get_execution(execution_id: str) -> ExecutionReport:
         """One execution: its steps, what it waits for, what it took and cost."""
-        return await _report(engine, execution_id)
+        return await standing(engine, execution_id)
 
     @router.get("/{execution_id}/events", response_class=StreamingResponse)
     async def get_execution_events(
@@ -211,17 +223,17 @@ def _acts(engine: WorkflowEngine) -> APIRouter:
         execution_id: str, asked: NewCancel, visitor: Operator
     ) -> ExecutionReport:
         """Stop an execution, whichever process works on it; answers once it rests."""
-        with _as_conflict():
+        with as_conflict():
             await engine.cancel_workflow(
                 execution_id, by=visitor.speaks_as(asked.by), reason=asked.reason
             )
-        return await _report(engine, execution_id)
+        return await standing(engine, execution_id)
 
     @router.post("/sign-offs", status_code=201)
     async def sign_off(execution_id: str, asked: NewSignOff, visitor: Signer) -> ExecutionReport:
         """Decide on a step that waits; the product then continues the execution within seconds."""
         allowed_role(visitor, asked.role)
-        with _as_conflict():
+        with as_conflict():
             await check_second_factor(engine, visitor, execution_id, asked.step)
             await engine.sign_off(
                 execution_id,
@@ -231,28 +243,17 @@ def _acts(engine: WorkflowEngine) -> APIRouter:
                 comment=asked.comment,
                 role=asked.role,
             )
-        return await _report(engine, execution_id)
+        return await standing(engine, execution_id)
 
     @router.post("/resume", status_code=202)
     async def resume_execution(execution_id: str, _visitor: Operator) -> ExecutionReport:
         """Continue an execution: stored only, signed, failed or cancelled."""
-        with _as_conflict():
+        with as_conflict():
             await engine.allow_resuming(execution_id)
             await engine.start_workflow(execution_id)
-        return await _report(engine, execution_id)
+        return await standing(engine, execution_id)
 
     return router
-
-
-@contextmanager
-def _as_conflict() -> Iterator[None]:
-    """What is wrong with an act on an execution that is there is how the execution stands, or who acts."""
-    try:
-        yield
-    except (NoSuchExecutionError, NotNowError):
-        raise
-    except InputError as error:
-        raise NotNowError(str(error)) from error
 
 
 def _template(engine: WorkflowEngine, name: str) -> Template:
@@ -290,16 +291,13 @@ def _row(row: Mapping[str, Any]) -> ExecutionSummary:
     )
 
 
-async def _report(engine: WorkflowEngine, execution_id: str) -> ExecutionReport:
-    return ExecutionReport.model_validate(await engine.get_report(execution_id))
-
-
 _KINDS: Sequence[tuple[type[PrismaError], int, str]] = (
     (NoSuchExecutionError, 404, "Not found"),
     (UnknownAgentError, 404, "Not found"),
     (UnknownAlertError, 404, "Not found"),
     (NotNowError, 409, "Conflict"),
     (CancelledError, 409, "Conflict"),
+    (AlreadyRunningError, 409, "Conflict"),
     (DifferentRequestError, 422, "Key used before"),
     (InputError, 422, "Invalid request"),
     (RetryableError, 503, "Unavailable"),

@@ -19,27 +19,26 @@ from prisma_assets.learning.experiment_declaration import known, stop
 from prisma_assets.learning.experiment_evaluation import evaluate_one
 from prisma_assets.learning.lineage import feedback_line, version_lines
 from prisma_assets.learning.rollback import ask_for_rollback
+from prisma_assets.learning.shadow import shadow_of
 from prisma_assets.store.database import Database
 from prisma_assets.store.deployment import DeploymentStore
 from prisma_assets.store.experiment import ExperimentStore, is_uuid
 from prisma_assets.store.opportunity import OpportunityStore
-from prisma_assets.web.alert import Items
 from prisma_assets.web.api_model import Name, Taken, Text
 from prisma_assets.web.approving import approval_of
+from prisma_assets.web.paging import Items, Paged, page
 from prisma_assets.web.session import allowed
 
 GetDatabase = Callable[[], Awaitable[Database]]
 Operator = Annotated[Visitor, allowed(Permission.OPERATE)]
 Approver = Annotated[Visitor, allowed(Permission.APPROVE_CHANGE)]
 Said = Annotated[Text, Field(min_length=1)]
-_LIMIT = Field(default=50, ge=1, le=1000)
 
 
-class OfAgent(Taken):
+class OfAgent(Paged):
     """Which ones to list."""
 
     agent: Name | None = None
-    limit: int = _LIMIT
 
 
 class Reason(Taken):
@@ -87,7 +86,7 @@ def _opportunities(router: APIRouter, agents: AgentRegistry, database: GetDataba
         """What could be better and is open, the most pressing first, each with its evidence."""
         store = OpportunityStore(source=await database())
         found = await store.listed(agent_id=_agent(agents, asked.agent))
-        return Items(items=found[: asked.limit])
+        return page(found, asked, key="opportunity_id")
 
     @router.get("/opportunities/{opportunity_id}", tags=["learning"])
     async def get_opportunity(opportunity_id: str) -> dict[str, Any]:
@@ -120,7 +119,8 @@ def _experiments(router: APIRouter, agents: AgentRegistry, database: GetDatabase
     async def list_experiments(asked: Annotated[OfAgent, Query()]) -> Items:
         """Experiments, the latest first, each with its latest verdict."""
         store = ExperimentStore(source=await database())
-        return Items(items=await store.recent(asked.limit, agent_id=_agent(agents, asked.agent)))
+        found = await store.recent(asked.read, agent_id=_agent(agents, asked.agent))
+        return page(found, asked, key="ab_test_id")
 
     @router.get("/experiments/{experiment_id}", tags=["experiments"])
     async def get_experiment(experiment_id: str) -> dict[str, Any]:
@@ -163,12 +163,12 @@ def _deployments(router: APIRouter, agents: AgentRegistry, database: GetDatabase
     async def list_deployments(asked: Annotated[OfAgent, Query()]) -> Items:
         """Deployments, the latest first."""
         store = DeploymentStore(source=await database())
-        found = await store.find(agent_id=_agent(agents, asked.agent), limit=asked.limit)
-        return Items(items=[asdict(one) for one in found])
+        found = await store.find(agent_id=_agent(agents, asked.agent), limit=asked.read)
+        return page([asdict(one) for one in found], asked, key="deployment_id")
 
     @router.get("/deployments/{deployment_id}", tags=["deployments"])
     async def get_deployment(deployment_id: str) -> dict[str, Any]:
-        """One deployment with its history."""
+        """One deployment with its shadow run and its history."""
         return await _deployment(await database(), deployment_id)
 
     @router.post("/deployments/{deployment_id}/approve", tags=["deployments"])
@@ -240,7 +240,8 @@ async def _deployment(database: Database, deployment_id: str) -> dict[str, Any]:
     found = await store.find(deployment_id=_uuid(deployment_id, "deployment"))
     if not found:
         raise HTTPException(404, f"no deployment has the id {deployment_id}")
-    return {**asdict(found[0]), "history": await store.history(deployment_id)}
+    shadow = await shadow_of(database, deployment_id)
+    return {**asdict(found[0]), "shadow": shadow, "history": await store.history(deployment_id)}
 
 
 def _lineage(router: APIRouter, agents: AgentRegistry, database: GetDatabase) -> None:

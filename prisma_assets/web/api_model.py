@@ -152,10 +152,6 @@ class TemplateList(BaseModel):
     """The templates at hand, and what is wrong with the files that could not be read."""
 
     items: list[TemplateSummary]
+    next: str | None
+    """Cursor of the next page; null on the last."""
     problems: list[str]
-
-
-class AgentList(BaseModel):
-    """The firm's agents, by their cards."""
-
-    items: list[dict[str, Any]]

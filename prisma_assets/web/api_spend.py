@@ -16,9 +16,9 @@ from prisma_assets.domain.guardrails.visitor import Visitor
 from prisma_assets.learning.metrics import total
 from prisma_assets.store.budget import BudgetStore, NewBudget
 from prisma_assets.store.database import Database
-from prisma_assets.web.alert import Items
 from prisma_assets.web.api_improvement import Reason
 from prisma_assets.web.api_model import Name, Taken
+from prisma_assets.web.paging import Items, Paged, page
 from prisma_assets.web.session import allowed
 
 GetDatabase = Callable[[], Awaitable[Database]]
@@ -43,6 +43,10 @@ class Days(Taken):
     until: date | None = None
 
 
+ALL = Paged(limit=1000)
+"""More budgets than a firm has in force."""
+
+
 def spend_routes(agents: AgentRegistry, database: GetDatabase) -> APIRouter:
     """The routes."""
     router = APIRouter()
@@ -52,14 +56,14 @@ def spend_routes(agents: AgentRegistry, database: GetDatabase) -> APIRouter:
 
 
 def _budgets(router: APIRouter, agents: AgentRegistry, database: GetDatabase) -> None:
-    async def balances() -> Items:
+    async def balances(asked: Paged | None = None) -> Items:
         store = BudgetStore(source=await database())
-        return Items(items=await store.balances(at=datetime.now(UTC)))
+        return page(await store.balances(at=datetime.now(UTC)), asked or ALL, key="budget_id")
 
     @router.get("/budgets", tags=["costs"])
-    async def list_budgets() -> Items:
+    async def list_budgets(asked: Annotated[Paged, Query()]) -> Items:
         """Budgets in force, the widest first, with what is spent and promised in the period under way."""
-        return await balances()
+        return await balances(asked)
 
     @router.post("/budgets", tags=["costs"], status_code=201)
     async def set_budget(asked: AskedBudget, visitor: Overrider) -> Items:

@@ -1,11 +1,11 @@
 """`/api/v1/feedback`: what people and programs say about the agents' work. What it may say is the intake's."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import anyio.to_thread
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from prisma_assets.agents.registry import AgentRegistry
@@ -15,6 +15,7 @@ from prisma_assets.domain.guardrails.visitor import Visitor
 from prisma_assets.domain.learning.feedback import COLUMNS
 from prisma_assets.learning.feedback_intake import CheckedRows, FeedbackIntake
 from prisma_assets.store.database import Database
+from prisma_assets.store.execution_page import Cursor
 from prisma_assets.store.feedback import FeedbackStore
 from prisma_assets.web.feedback_body import (
     FORM,
@@ -23,6 +24,7 @@ from prisma_assets.web.feedback_body import (
     TooManyRowsError,
     read_posted,
 )
+from prisma_assets.web.paging import Items, Paged
 from prisma_assets.web.session import allowed, require, visitor
 
 PATH = "/feedback"
@@ -46,19 +48,15 @@ class FeedbackTaken(BaseModel):
     rejected: list[RejectedRow]
 
 
-class AskedFeedback(BaseModel):
+class AskedFeedback(Paged):
     """Which feedback to list."""
 
-    model_config = ConfigDict(extra="forbid")
-
     agent: str | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 20
+    limit: int = Field(default=20, ge=1, le=1000)
 
 
-class FeedbackList(BaseModel):
+class FeedbackList(Items):
     """Feedback, newest first, as it is stored: personal data masked."""
-
-    items: list[dict[str, Any]]
 
 
 _ONE = {
@@ -114,7 +112,13 @@ def feedback_routes(
         """The latest feedback, about one agent or all."""
         agent_id = agents.get(asked.agent).id if asked.agent is not None else None
         store = FeedbackStore(source=await database())
-        return FeedbackList(items=await store.recent(asked.limit, agent_id=agent_id))
+        after = Cursor.read(asked.cursor) if asked.cursor is not None else None
+        found = await store.recent(asked.limit + 1, agent_id=agent_id, after=after)
+        last = found[asked.limit - 1] if len(found) > asked.limit else None
+        following = (
+            Cursor(created_at=last["created_at"], id=last["feedback_id"]).text() if last else None
+        )
+        return FeedbackList(items=found[: asked.limit], next=following)
 
     return router
 

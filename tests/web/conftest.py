@@ -11,8 +11,21 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from starlette.routing import Mount
+from starlette.testclient import TestClient
+
+from prisma_assets.agents.registry import AgentRegistry
+from prisma_assets.domain.guardrails.visitor import Visitor
+from prisma_assets.platform.workflow import WorkflowEngine
+from prisma_assets.settings import Settings
+from prisma_assets.store.event_bus import EventBus
+from prisma_assets.web.api import PREFIX, create_api
+from prisma_assets.web.app import create_app
+from prisma_assets.web.session import SCOPE_KEY
+from tests.web.visiting import OWNER
 
 START_SECONDS = 90
 STOP_SECONDS = 20
@@ -185,3 +198,33 @@ def _new_home() -> Iterator[Path]:
     # Not pytest's own temporary folder: it is closed to the account the database runs as when root tests.
     with tempfile.TemporaryDirectory(prefix="prisma-web-") as parent:
         yield Path(parent) / "home"
+
+
+@pytest.fixture
+def asking(database_url, tmp_path):
+    """The API without a stack round it, for whoever asks."""
+    settings = Settings(home=tmp_path, database_url=database_url)
+    engine = WorkflowEngine(AgentRegistry(), EventBus(), settings=settings, starts_runs=False)
+    who = [OWNER]
+
+    async def dagster(*_: Any) -> None:
+        raise AssertionError
+
+    app = create_app(
+        dagster=dagster,
+        checks={},
+        pages=[Mount(PREFIX, create_api(engine, AgentRegistry()))],
+        at_end=engine.aclose,
+    )
+
+    async def signed_in(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, SCOPE_KEY: who[0]}, receive, send)
+
+    address = f"http://127.0.0.1{PREFIX}/"
+    with TestClient(signed_in, base_url=address, raise_server_exceptions=False) as client:
+
+        def asking(visitor: Visitor) -> TestClient:
+            who[0] = visitor
+            return client
+
+        yield asking

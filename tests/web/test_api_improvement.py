@@ -4,53 +4,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from starlette.routing import Mount
-from starlette.testclient import TestClient
 
-from prisma_assets.agents.registry import AgentRegistry
 from prisma_assets.domain.guardrails.role import Permission, Role
 from prisma_assets.domain.guardrails.visitor import Visitor
-from prisma_assets.platform.workflow import WorkflowEngine
-from prisma_assets.settings import Settings
-from prisma_assets.store.event_bus import EventBus
-from prisma_assets.web.api import PREFIX, create_api
-from prisma_assets.web.app import create_app
-from prisma_assets.web.session import SCOPE_KEY
 from tests.web.visiting import OWNER, PARTNER, READER
 
 AGENT = "audit-plan-012"
 NOBODY = "00000000-0000-4000-8000-000000000000"
 MANAGER = Visitor("max", (Role.MANAGER,), "session")
-
-
-@pytest.fixture
-def asking(database_url, tmp_path):
-    """The API, for whoever asks."""
-    settings = Settings(home=tmp_path, database_url=database_url)
-    engine = WorkflowEngine(AgentRegistry(), EventBus(), settings=settings, starts_runs=False)
-    who = [OWNER]
-
-    async def dagster(*_: Any) -> None:
-        raise AssertionError
-
-    app = create_app(
-        dagster=dagster,
-        checks={},
-        pages=[Mount(PREFIX, create_api(engine, AgentRegistry()))],
-        at_end=engine.aclose,
-    )
-
-    async def signed_in(scope: Any, receive: Any, send: Any) -> None:
-        await app({**scope, SCOPE_KEY: who[0]}, receive, send)
-
-    address = f"http://127.0.0.1{PREFIX}/"
-    with TestClient(signed_in, base_url=address, raise_server_exceptions=False) as client:
-
-        def asking(visitor: Visitor) -> TestClient:
-            who[0] = visitor
-            return client
-
-        yield asking
 
 
 @pytest.fixture
@@ -79,7 +40,7 @@ def test_an_opportunity_is_listed_and_dismissed_once(asking, opportunity):
     assert (done.json()["status"], done.json()["status_reason"]) == ("rejected", "known")
     assert done.json()["triaged_by"] == "max"
     assert manager.post(dismiss, json={"reason": "again"}).status_code == 409
-    assert manager.get("opportunities").json() == {"items": []}
+    assert manager.get("opportunities").json() == {"items": [], "next": None}
 
 
 @pytest.mark.parametrize("noun", ["opportunities", "experiments", "deployments"])
@@ -89,7 +50,7 @@ def test_what_is_not_there_is_not_found(asking, noun):
     assert manager.get(f"{noun}/{NOBODY}").status_code == 404
     assert manager.get(f"{noun}/nonsense").status_code == 404
     assert manager.get(f"{noun}", params={"agent": "nobody"}).status_code == 404
-    assert manager.get(f"{noun}").json() == {"items": []}
+    assert manager.get(f"{noun}").json() == {"items": [], "next": None}
 
 
 def test_a_partner_sets_a_budget_and_lets_it_go_beyond(asking):
@@ -103,7 +64,7 @@ def test_a_partner_sets_a_budget_and_lets_it_go_beyond(asking):
     path = f"budgets/{made['budget_id']}"
     (over,) = partner.post(f"{path}/override", json={"reason": "filing"}).json()["items"]
     assert over["overridden_by"] == "ana"
-    assert partner.post(f"{path}/end", json={"reason": "done"}).json() == {"items": []}
+    assert partner.post(f"{path}/end", json={"reason": "done"}).json() == {"items": [], "next": None}
     assert partner.post(f"{path}/end", json={"reason": "done"}).status_code == 404
 
 

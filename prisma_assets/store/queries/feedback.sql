@@ -54,13 +54,14 @@ from checked
 order by number
 
 -- recent_feedback --
--- The latest feedback, about one agent or all. Key: feedback_id.
+-- The latest feedback, about one agent or all, after the piece a page ended with. Key: feedback_id.
 select feedback_id::text, created_at, agent_id, agent_version, task_id, workflow_execution_id::text,
     step_execution_id::text, source, feedback_type, rating, accuracy_rating, helpfulness_rating, clarity_rating,
     completeness_rating, comment, corrected_output, issue_categories, submitted_by, status
 from agent_feedback
-where %(agent_id)s::text is null or agent_id = %(agent_id)s
-order by created_at desc, feedback_id
+where (%(agent_id)s::text is null or agent_id = %(agent_id)s)
+  and (%(created_before)s::timestamptz is null or (created_at, feedback_id) < (%(created_before)s, %(id_before)s::uuid))
+order by created_at desc, feedback_id desc
 limit %(limit)s
 
 -- feedback_of_step --
