@@ -64,7 +64,10 @@ def test_a_partner_sets_a_budget_and_lets_it_go_beyond(asking):
     path = f"budgets/{made['budget_id']}"
     (over,) = partner.post(f"{path}/override", json={"reason": "filing"}).json()["items"]
     assert over["overridden_by"] == "ana"
-    assert partner.post(f"{path}/end", json={"reason": "done"}).json() == {"items": [], "next": None}
+    assert partner.post(f"{path}/end", json={"reason": "done"}).json() == {
+        "items": [],
+        "next": None,
+    }
     assert partner.post(f"{path}/end", json={"reason": "done"}).status_code == 404
 
 
