@@ -662,6 +662,11 @@ CREATE TABLE agent_spans (
 );
 CREATE INDEX agent_spans_by_record ON agent_spans USING brin (recorded_at);
 
+-- Whether a version that serves nobody made the call: on tasks with known answers, or in the shadow. Such calls are no runs.
+CREATE FUNCTION is_trial_call(call_id text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT call_id LIKE 'paired:%' OR call_id LIKE 'shadow:%'
+$$;
+
 -- Every run of every agent; of the gateway's calls one row per attempt. Both sides have equal types: only then is a
 -- column that nobody asks for not computed, nor joined for.
 CREATE VIEW agent_run_facts AS
@@ -679,7 +684,7 @@ SELECT c.agent_id, c.agent_version, c.task,
     c.cache_hit, 'gateway', c.incurred_at
 FROM agent_cost_tracking c
 LEFT JOIN workflow_step_executions s USING (step_execution_id)
-WHERE NOT (c.call_id LIKE 'paired:%' OR c.call_id LIKE 'shadow:%');  -- trials of versions that serve nobody are no runs
+WHERE NOT is_trial_call(c.call_id);
 
 -- What agents may spend: for the firm, a client, an engagement, a template or an agent, by month or once for all.
 CREATE TABLE budgets (

@@ -123,6 +123,8 @@ def test_nobody_approves_before_it_was_seen_beside_the_version_at_work(trial):
     assert {task.client_id for task in trial.model.shadowed} == {None}, "no client pays for it"
     assert trial.facts.query("select count(*) from shadow_calls where task is not null") == [(0,)]
     assert trial.facts.query("select count(*) from experiment_exposures") == [(0,)]
+    runs = trial.facts.query("select distinct agent_version from agent_run_facts")
+    assert runs == [("1.0.0",)], "what serves nobody is no run of the agent"
     assert trial.consent("max", "MANAGER").stage == "pending_approval"
     assert trial.consent("pat", "PARTNER").stage == "canary"
 
