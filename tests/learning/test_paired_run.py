@@ -74,7 +74,9 @@ def declared(facts, model) -> str:
         risk="high",
     )  # fmt: skip
     made = facts.do(declare, plan, registry=firm(model).registry, created_by="ana", min_samples=40)
-    facts.query("update ab_tests set assignment_salt = 'fixed'")  # the same order of tasks every time
+    facts.query(
+        "update ab_tests set assignment_salt = 'fixed'"
+    )  # the same order of tasks every time
     return str(made.id)
 
 
