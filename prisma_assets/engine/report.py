@@ -74,7 +74,7 @@ def _open(asked: Question) -> dict[str, Any]:
         "missing": list(asked.missing),
         "in_turn": gate is not None and gate.in_turn,
         "signed": [_given(r) for r in asked.rows],
-        "may_sign": sorted(user for user in asked.people if asked.may_sign(user)),
+        "may_sign": sorted(u for u in asked.people if asked.missing and asked.may_sign(u)),
         "expires_at": until,
         "then": expires.then if expires else None,
         "escalated_to": asked.escalated_to,
