@@ -136,6 +136,10 @@ def role_to_sign(
     signed: Sequence[str],
 ) -> str | Refused:
     """The role this decision would fill, or why it does not count."""
+    if not open_roles:
+        return Refused(
+            reason="every signature the step asks for is given; it goes on with the next run"
+        )
     barred = _barred(given, preparer=preparer, signed=signed)
     if barred is not None:
         return Refused(reason=barred)

@@ -157,6 +157,15 @@ def test_a_refusal_says_why(given_decision, reason):
     assert reason in refused.reason
 
 
+@pytest.mark.parametrize("in_turn", [False, True])
+def test_nothing_is_left_to_sign_once_everybody_has(in_turn):
+    """Between the last signature and the run that goes on, a person may still look, or try."""
+    late = GivenDecision(user="ann", roles=frozenset({"PARTNER"}), decision="approve")
+    refused = role_to_sign([], late, in_turn=in_turn, preparer="prep", signed=["pat"])
+    assert isinstance(refused, Refused)
+    assert "is given" in refused.reason
+
+
 @pytest.mark.parametrize(
     ("user", "expected"),
     [("audit-plan-012", True), ("tax-corp-eu-022", True), ("p.marlowsby", False), ("anna-lee-12", False), ("anna-012", False)],
