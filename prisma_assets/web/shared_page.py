@@ -1,7 +1,7 @@
 """One rendering of a page for everybody who may see the same of it: fifty readers of a page cost the work of one.
 
 A rendering is kept only while somebody watches for changes, and dropped as soon as one is told: nobody is shown what an
-open page would already have replaced. The visitor's name is put in for each reader; a page that asks for more than a
+open page would already have replaced. One that is merely old is shown while the next is on its way. The visitor's name is put in for each reader; a page that asks for more than a
 visitor's rights is rendered for each of them.
 """
 
@@ -25,6 +25,8 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 FRESH_SECONDS = 5.0
 """How long a rendering nobody replaced is shown: what it says of ages ("2 min ago") is told of by no change."""
+LATE_SECONDS = 15.0
+"""How long one that is no longer fresh is still shown while the next is on its way: a reader need not wait for an age."""
 MOST_KEPT = 500
 """Pages of about 50 kB; beyond that, they are forgotten and rendered again."""
 
@@ -61,6 +63,8 @@ class _Rendering:
     body: asyncio.Task[bytes | None]
     """None: it cannot be shared."""
     begun_at: float = field(default_factory=time.monotonic)
+    before: "_Rendering | None" = None
+    """The one it replaces, shown until it is there; nothing in it has changed but ages."""
 
     @property
     def topics(self) -> frozenset[str] | None:
@@ -113,9 +117,12 @@ class SharedPages:
             reader = visitor(request)
             if endpoint in self._personal:
                 return await endpoint(request)
-            kept = self._rendering(endpoint, request, replace(reader, name=_ANYBODY))
+            kept = self._rendering(
+                endpoint, request, replace(reader, name=_ANYBODY, second_factor_at=None)
+            )
+            shown = kept if kept.body.done() or kept.before is None else kept.before
             # Shielded: whoever goes away takes nobody along.
-            body = await asyncio.shield(kept.body)
+            body = await asyncio.shield(shown.body)
             if body is None:
                 return await endpoint(request)
             named = body.replace(_NAME.encode(), str(escape(reader.name)).encode())
@@ -132,14 +139,19 @@ class SharedPages:
         if len(self._kept) >= MOST_KEPT:
             self._kept.clear()
         asked = Request({**request.scope, SCOPE_KEY: anybody}, request.receive)
-        self._kept[key] = kept = _Rendering(asyncio.create_task(self._body(endpoint, asked)))
-        return kept
+        self._kept[key] = new = _Rendering(asyncio.create_task(self._body(endpoint, asked)))
+        if kept is not None and self._is_late(kept):
+            kept.before, new.before = None, kept
+        return new
 
     def _is_fresh(self, kept: _Rendering) -> bool:
-        if not kept.body.done():
-            return True
-        is_watched = self._changes.is_looking
-        return is_watched and time.monotonic() - kept.begun_at < FRESH_SECONDS
+        return not kept.body.done() or self._is_younger(kept, FRESH_SECONDS)
+
+    def _is_late(self, kept: _Rendering) -> bool:
+        return kept.topics is not None and self._is_younger(kept, LATE_SECONDS)
+
+    def _is_younger(self, kept: _Rendering, seconds: float) -> bool:
+        return self._changes.is_looking and time.monotonic() - kept.begun_at < seconds
 
     async def _body(self, endpoint: Endpoint, request: Request) -> bytes | None:
         """The page as anybody of these rights sees it; None when it is no page, or one for somebody."""

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from prisma_assets.domain.guardrails.role import Permission
 from prisma_assets.domain.guardrails.visitor import Visitor
+from prisma_assets.web import shared_page
 from prisma_assets.web.session import visitor
 from prisma_assets.web.shared_page import SharedPages
 from tests.web.visiting import OWNER, PARTNER, READER
@@ -204,6 +205,25 @@ def test_nothing_is_kept_while_nobody_watches_and_queries_are_pages_of_their_own
 
     assert in_loop(go(is_looking=False)) == 3
     assert in_loop(go(is_looking=True)) == 2
+
+
+def test_an_old_page_is_shown_while_the_next_is_on_its_way(monkeypatch):
+    """Nobody waits because a page is five seconds old; nobody is shown one from before a change, or long ago."""
+    monkeypatch.setattr(shared_page, "FRESH_SECONDS", 0.0)
+
+    async def go():
+        site = Site()
+        answers = [await site.ask(PARTNER), await site.ask(PARTNER), await site.ask(BEN)]
+        await asyncio.sleep(0.05)
+        answers.append(await site.ask(PARTNER))
+        site.changes.tell("alerts")
+        answers.append(await site.ask(PARTNER))
+        monkeypatch.setattr(shared_page, "LATE_SECONDS", 0.0)
+        answers.append(await site.ask(PARTNER))
+        return [answer.split(": ")[1][0] for answer in answers]
+
+    # The first waits; two meet it, old; the next meets the second, old; after a change, and when it is too old, they wait.
+    assert in_loop(go()) == ["1", "1", "1", "2", "4", "5"]
 
 
 def test_a_reader_who_leaves_takes_nobody_along():
