@@ -77,15 +77,13 @@ async def check_second_factor(
     Whoever owns the data folder is let through: they hold the database too.
 
     Raises:
-        InputError: It was not, or a program signs.
+        InputError: It was not.
     """
     found = (await engine.template_of(execution_id)).step(step)
     if found is None or found.sign_off is None or not needs_second_factor(found.sign_off.kind):
         return
     if signer.via == "development" or is_fresh(signer.second_factor_at, now=datetime.now(UTC)):
         return
-    if signer.via == "token":
-        raise InputError(f"step '{found.id}' is signed by a person with a second factor, which a token cannot show; sign on the page")  # fmt: skip
     raise InputError(
         f"step '{found.id}' is signed with a second factor shown in the last ten minutes; open {SECOND_FACTOR}, type the code of your app, and sign again"
     )

@@ -33,6 +33,8 @@ def require(connection: HTTPConnection, permission: Permission) -> Visitor:
     """
     found = visitor(connection)
     if not found.may(permission):
+        if found.via == "token" and permission is Permission.SIGN_OFF:
+            raise HTTPException(403, f"{found.name} is a program's token; a person signs, after signing in.")  # fmt: skip
         held = ", ".join(found.roles) or "no role"
         words = permission.value.replace("_", " ")
         raise HTTPException(

@@ -194,8 +194,15 @@ def test_a_program_releases_nothing_without_a_fresh_second_factor(ask_for):
     token = Visitor("ana", (Role.PARTNER,), "token")
 
     assert NEEDED in ask_for(stale, "r1", by_program=True)
-    assert "which a token cannot show" in ask_for(token, "r1", by_program=True)
+    assert "a person signs, after signing in" in ask_for(token, "r1", by_program=True)
     assert NOT_YET in ask_for(FRESH, "r1", by_program=True)
+
+
+def test_a_token_signs_nothing_whatever_it_is_called(ask_for):
+    """It would sign as the person of its name."""
+    for role in (Role.PARTNER, Role.MANAGER):
+        token = Visitor("ana", (role,), "token")
+        assert "a person signs, after signing in" in ask_for(token, "r2", by_program=True)
 
 
 def test_other_steps_and_the_owner_of_the_data_folder_need_none(ask_for):

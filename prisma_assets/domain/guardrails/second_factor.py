@@ -15,8 +15,10 @@ SKEW_STEPS = 1
 FRESH_FOR = timedelta(minutes=10)
 """The firm's rule allows a day (domain facts §7.2: 86,400 s); a code this fresh also shows that the person who signed in is the
 one who signs now, and several signatures still go with one code."""
-SIGNED_WITH_IT: Final = frozenset({"AUDIT_PLAN_FREEZE", "AUDIT_REPORT_RELEASE", "EQR_SIGNOFF", "CLOSE_LOCK_APPROVAL"})  # fmt: skip
-"""Kinds of approval (domain facts §7.2, 2026-11)."""
+SIGNED_WITH_IT: Final = frozenset(
+    {"AUDIT_PLAN_FREEZE", "AUDIT_REPORT_RELEASE", "EQR_SIGNOFF", "CLOSE_LOCK_APPROVAL", "TAX_RETURN_SUBMIT"}
+)  # fmt: skip
+"""Kinds of approval (domain facts §7.2 and, for returns, step t07 of §4.3; 2026-11)."""
 
 
 def needs_second_factor(kind: str) -> bool:

@@ -25,6 +25,9 @@ class Visitor:
     def permissions(self) -> frozenset[Permission]:
         """What the visitor may do."""
         given = permissions(self.roles)
+        if self.via == "token":
+            # A program signs for nobody, whatever it is called and whichever roles it has.
+            given -= {Permission.SIGN_OFF}
         return given if self.scopes is None else given & self.scopes
 
     def may(self, permission: Permission) -> bool:

@@ -58,7 +58,13 @@ def test_a_second_factor_is_fresh_for_ten_minutes():
 
 
 def test_the_plan_the_quality_review_and_the_release_ask_for_it():
-    kinds = ("AUDIT_PLAN_FREEZE", "EQR_SIGNOFF", "AUDIT_REPORT_RELEASE", "CLOSE_LOCK_APPROVAL")
+    kinds = (
+        "AUDIT_PLAN_FREEZE",
+        "EQR_SIGNOFF",
+        "AUDIT_REPORT_RELEASE",
+        "CLOSE_LOCK_APPROVAL",
+        "TAX_RETURN_SUBMIT",
+    )
 
     assert all(map(needs_second_factor, kinds))
     assert not needs_second_factor("ENGAGEMENT_ACCEPTANCE")
