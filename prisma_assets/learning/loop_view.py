@@ -15,6 +15,7 @@ from prisma_assets.store.experiment import ExperimentStore
 from prisma_assets.store.feedback import FeedbackStore
 from prisma_assets.store.opportunity import OpportunityStore
 from prisma_assets.store.roll_up import RollUpStore
+from prisma_assets.store.shadow import ShadowStore
 from prisma_assets.store.theme import ThemeStore
 
 Row = Mapping[str, Any]
@@ -42,6 +43,8 @@ class LoopView:
     """Experiments."""
     deployments: Sequence[Deployment]
     """The latest first."""
+    shadows: Mapping[str, Row]
+    """Shadow runs by the id of their deployment."""
     ledger: Sequence[Entry]
     feedback: Sequence[Row]
     """The latest."""
@@ -77,6 +80,7 @@ async def loop_view(database: Database, *, now: datetime) -> LoopView:
         themes = together.create_task(ThemeStore(source=database).themes(since=since, until=today))
         running = together.create_task(ExperimentStore(source=database).recent(status="running"))
         deployments = together.create_task(DeploymentStore(source=database).find())
+        shadows = together.create_task(ShadowStore(source=database).every())
         improvements = together.create_task(ledger(database))
         feedback = together.create_task(FeedbackStore(source=database).recent(LATEST))
     days = said.result()
@@ -88,6 +92,7 @@ async def loop_view(database: Database, *, now: datetime) -> LoopView:
         themes=[theme for theme in themes.result() if theme["lately"]],
         running=running.result(),
         deployments=deployments.result(),
+        shadows={run["deployment_id"]: run for run in shadows.result()},
         ledger=improvements.result(),
         feedback=feedback.result(),
     )

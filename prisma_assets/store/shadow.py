@@ -71,6 +71,10 @@ class ShadowStore:
         """Those that are not decided, and whose deployment still waits."""
         return await self.source.fetch("shadow_runs", {"deployment_id": None, "open": True})
 
+    async def every(self) -> list[Row]:
+        """All there are, the latest first."""
+        return await self.source.fetch("shadow_runs", {"deployment_id": None, "open": False})
+
     async def lock(self, deployment_id: str) -> None:
         """Be the only one who judges it, until the transaction ends."""
         await self.source.fetch("lock_shadow_run", {"deployment_id": deployment_id})

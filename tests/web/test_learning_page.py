@@ -170,7 +170,9 @@ def test_a_change_that_waits_is_approved_or_rejected(web, database_url):
 def test_an_approval_counts_in_the_highest_role_somebody_holds(web, database_url):
     """The partner takes the partner's, so the manager's is left, and with it the rollout begins."""
     waits = waiting(database_url)
+    before_it = web.get(PAGE).text
     Office(database_url).pass_in_the_shadow(waits)
+    after_it = web.get(PAGE).text
     found = waits.deployment_id
     place = f"{PAGE}/deployments/{found}/approve"
     web.post(place, data={"comment": "read it"})
@@ -179,6 +181,8 @@ def test_an_approval_counts_in_the_highest_role_somebody_holds(web, database_url
     with browse(database_url, MANAGER) as another:
         another.post(place)
 
+    assert f"deployment shadow {waits.deployment_id} --by ana" in before_it
+    assert "In the shadow: pass" in after_it
     assert (twice.status_code, "ana has approved it already" in twice.text) == (422, True)
     assert (before, stored(database_url, found).stage) == ("pending_approval", "canary")
 

@@ -10,7 +10,7 @@ where deployment_id = %(deployment_id)s and ended_at is null
 returning deployment_id::text
 
 -- shadow_runs --
--- Shadow runs, the latest first; one, or those that go on. Key: deployment_id.
+-- Shadow runs, the latest first; one, all, or those that go on. Key: deployment_id.
 select s.deployment_id::text, s.agent_id, s.from_version, s.to_version, s.share, s.most_calls, s.until, s.margins, s.started_by,
     s.started_at, s.verdict, s.reason, s.numbers, s.data_sha256, s.code_version, s.judged_at, s.ended_at,
     c.kept, c.waiting, c.compared, c.left_out
