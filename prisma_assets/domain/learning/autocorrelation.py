@@ -21,6 +21,8 @@ MIN_PAIRS = 14
 """Neighbouring days from which a series has a say: fewer give a standard error above 0.27."""
 MIN_SERIES = 10
 """Series that must agree before their median is believed (standard error about 0.05); below, caution."""
+SPREAD_BY_CHANCE = 1.5
+"""Times the error's variance that fifty series show although they share one autocorrelation: their spread is itself known to a third."""
 CAUTION = 0.3
 """Autocorrelation assumed at least where too few series speak: usual for daily figures of services."""
 _STEP = 0.02
@@ -76,6 +78,43 @@ def pooled_autocorrelation(said: Sequence[float]) -> float:
     if len(said) < MIN_SERIES:
         pooled = max(pooled, CAUTION)
     return round(round(pooled / _STEP) * _STEP, 2)
+
+
+def spread_of(said: Sequence[tuple[float, float]]) -> float:
+    """Standard deviation of the true autocorrelations of series, 0 or more; 0: they may well share one.
+
+    Args:
+        said: What each series says by itself, and the standard error of that.
+
+    Source: method of moments for random effects, DerSimonian & Laird (1986), Controlled Clinical Trials 7, 177, with the quartiles'
+        cousins (16 and 84 of 100) for the variance, so that a tenth of them may change otherwise.
+    """
+    if len(said) < MIN_SERIES:
+        return 0.0
+    low, high = np.quantile([own for own, _ in said], (0.159, 0.841))
+    error = float(np.median([error for _, error in said]))
+    beyond = ((high - low) / 2) ** 2 - SPREAD_BY_CHANCE * error**2
+    return float(np.sqrt(max(0.0, beyond)))
+
+
+def believed(own: float, *, error: float, pooled: float, spread: float) -> tuple[float, float]:
+    """What is believed of one series' autocorrelation: mean and standard deviation.
+
+    Assumes: normal, around the pooled value and around the truth.
+    Source: empirical Bayes, Efron & Morris (1973), JASA 68, 117.
+    """
+    weight = spread**2 / (spread**2 + error**2)
+    return pooled + weight * (own - pooled), error * weight**0.5
+
+
+@lru_cache(maxsize=512)  # one per pattern of missing days and autocorrelation
+def own_error(days: tuple[int, ...], phi: float) -> float:
+    """Standard error of what one series of these days says of its own autocorrelation, by simulation."""
+    at = np.array(days, dtype=np.int64)
+    flat = without_weekdays(flat_series(CURVE_DRAWS, at, phi), at)
+    said = np.interp(rank_autocorrelation(flat, at), _curve(days), GRID)
+    low, high = np.quantile(said, (0.159, 0.841))
+    return float(high - low) / 2
 
 
 @lru_cache(maxsize=512)  # one per pattern of missing days: a fleet has tens of them
